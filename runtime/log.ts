@@ -1,0 +1,32 @@
+import { type Logger, pino } from 'pino'
+import pretty from 'pino-pretty'
+
+export type Log = Logger
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+export const logFormats = ['json', 'pretty'] as const
+export type LogFormat = (typeof logFormats)[number]
+
+/** The process's log, on stderr: stdout belongs to what a command answers. */
+export function createLog(settings: { program: string; level: LogLevel; format: LogFormat }): Log {
+  const options = {
+    name: settings.program,
+    level: settings.level,
+    base: { program: settings.program, pid: process.pid },
+  }
+  if (settings.format === 'pretty') {
+    const stream = pretty({
+      destination: 2,
+      sync: true,
+      colorize: process.stderr.isTTY,
+      ignore: 'pid,hostname,name,program',
+      messageFormat: '{program}: {msg}',
+    })
+    return pino(options, stream)
+  }
+  return pino({ ...options, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }))
+}
+
+/** A log that keeps silent, for tests. */
+export const silentLog: Log = pino({ level: 'silent' })
