@@ -1,0 +1,234 @@
+// Hot path: one Exchange per request; no promise, closure or event per stage.
+import type { Failure } from './failures.ts'
+
+/**
+ * One request and its answer, whatever wire carries them. `accept/` makes it and moves the request's bytes in, `send/` moves the answer's
+ * bytes in; the stages between look at it, note what they decided, and pass it on. Everything after a codec works on this word alone.
+ */
+
+/** Header fields as they came, flat: name, value, name, value; names in lower case, values without surrounding blanks (latin1). */
+export type Fields = string[]
+
+export interface RequestHead {
+  method: string
+  /** Origin form, with query: `/api/report?x=1`; `*` for OPTIONS *; the authority for CONNECT. */
+  target: string
+  /** From Host, :authority or the absolute form. '' when HTTP/1.0 had none. */
+  authority: string
+  scheme: 'http' | 'https'
+  fields: Fields
+  protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2'
+  /** -1: no length known (chunked or HTTP/2); 0: no body. */
+  contentLength: number
+  hasBody: boolean
+  /** The protocol named by Upgrade together with Connection: upgrade, '' when none. */
+  upgrade: string
+  expectContinue: boolean
+}
+
+export interface ResponseHead {
+  status: number
+  reason: string
+  fields: Fields
+  /** -1: no length known. */
+  contentLength: number
+  /** False for HEAD, 1xx, 204, 304 and for Content-Length 0. */
+  hasBody: boolean
+}
+
+/** Takes one message's body in order. Exactly one of onEnd and onAbort comes last. */
+export interface BodySink {
+  /** False: congested, pause the source; the sink's owner resumes it. The chunk is only valid during the call unless copied or written to a socket. */
+  onData(chunk: Buffer): boolean
+  onEnd(trailers: Fields | null): void
+  onAbort(): void
+}
+
+/** The answer's way out: implemented by each codec in accept/. Calls come in the order head, data*, end; or `abort` at any time. */
+export interface Downstream {
+  /** 1xx other than 101. */
+  informational(head: ResponseHead): void
+  head(head: ResponseHead): void
+  /** False: congested; the exchange's `upstream.resumeResponse` is called when it drained. */
+  data(chunk: Buffer): boolean
+  end(trailers: Fields | null): void
+  /** The answer cannot be completed: the client must see a broken message, never a short one that looks whole. */
+  abort(): void
+  /** Stop and go on reading the request's body. */
+  pauseRequest(): void
+  resumeRequest(): void
+  /** After a 101 or a CONNECT's 2xx went out: bytes flow both ways until one side ends. Undefined where the wire cannot. */
+  tunnel: ((peer: Tunnel) => Tunnel) | undefined
+}
+
+/** One direction of a tunnel, seen by the other side. */
+export interface Tunnel {
+  write(chunk: Buffer): boolean
+  end(): void
+  abort(): void
+  resume(): void
+}
+
+/** The request's way out: set by send/ before it returns. */
+export interface UpstreamSide extends BodySink {
+  resumeResponse(): void
+}
+
+/** Where the request came in. */
+export type Direction = 'inbound' | 'outbound' | 'gateway'
+
+/** What the stages noted; read by observe/ when the exchange is over. */
+export interface Outcome {
+  /** 0: the client left before an answer began. */
+  status: number
+  failure: Failure | undefined
+  /** Envoy's response flags: UH, UF, UO, UT, UC, NR, RL, UAEX, DC, URX. '' when there is nothing to say. */
+  flags: string
+  requestBytes: number
+  responseBytes: number
+  durationMs: number
+}
+
+/** One try at one endpoint. send/ calls the attempt observer of the exchange when a try is over. */
+export interface Attempt {
+  endpointId: string
+  endpointAddress: string
+  version: string
+  /** 0: no answer came. */
+  status: number
+  failure: Failure | undefined
+  startedMs: number
+  durationMs: number
+}
+
+export class Exchange {
+  request: RequestHead
+  readonly direction: Direction
+  readonly downstream: Downstream
+  /** Monotonic, when the head was complete; and the wall clock of the same moment in microseconds, for spans. */
+  readonly startedMs: number
+  readonly startedWallUs: number
+  readonly peerAddress: string
+
+  upstream: UpstreamSide | undefined = undefined
+
+  // authorize/ and accept/
+  source = ''
+  // route/
+  service = ''
+  route = ''
+  version = ''
+  /** True when the route named the version: a retry must not leave it. */
+  pinned = false
+  deadlineMs = 0
+  // send/
+  endpointId = ''
+  endpointAddress = ''
+  attempts = 0
+  rescued = false
+  // observe/: the trace this exchange belongs to; written into the request by observe/ before send/ sees it
+  traceId = ''
+  spanId = ''
+  parentSpanId = ''
+  sampled = false
+  debug = false
+  requestId = ''
+
+  /** observe/ is told once when it is over, and of each attempt. */
+  onOver: ((exchange: Exchange, outcome: Outcome) => void) | undefined = undefined
+  onAttempt: ((exchange: Exchange, attempt: Attempt) => void) | undefined = undefined
+
+  status = 0
+  requestBytes = 0
+  responseBytes = 0
+  failure: Failure | undefined = undefined
+  /** Head of the answer went out; nothing can be retried or replaced any more. */
+  responding = false
+  over = false
+
+  constructor(
+    direction: Direction,
+    request: RequestHead,
+    downstream: Downstream,
+    startedMs: number,
+    startedWallUs: number,
+    peerAddress: string,
+  ) {
+    this.direction = direction
+    this.request = request
+    this.downstream = downstream
+    this.startedMs = startedMs
+    this.startedWallUs = startedWallUs
+    this.peerAddress = peerAddress
+  }
+
+  // ---- what accept/ calls as the request's body comes in
+
+  requestData(chunk: Buffer): boolean {
+    this.requestBytes += chunk.length
+    return this.over || this.upstream === undefined ? true : this.upstream.onData(chunk)
+  }
+
+  requestEnd(trailers: Fields | null): void {
+    if (!this.over) this.upstream?.onEnd(trailers)
+  }
+
+  /** The client left, or broke its message. */
+  downstreamGone(now: number, failure: Failure): void {
+    if (this.over) return
+    this.failure ??= failure
+    this.upstream?.onAbort()
+    this.finish(now)
+  }
+
+  // ---- what send/ (or whoever answers) calls
+
+  respond(head: ResponseHead): void {
+    if (this.over) return
+    this.status = head.status
+    this.responding = true
+    this.downstream.head(head)
+  }
+
+  responseData(chunk: Buffer): boolean {
+    if (this.over) return true
+    this.responseBytes += chunk.length
+    return this.downstream.data(chunk)
+  }
+
+  responseEnd(now: number, trailers: Fields | null): void {
+    if (this.over) return
+    this.downstream.end(trailers)
+    this.finish(now)
+  }
+
+  /** The answer broke off after its head went out. Before that, answer with a proxy-made response instead (accept/proxy-answer.ts). */
+  responseBroken(now: number, failure: Failure): void {
+    if (this.over) return
+    this.failure = failure
+    this.downstream.abort()
+    this.finish(now)
+  }
+
+  private finish(now: number): void {
+    this.over = true
+    const flags = this.failure?.flag ?? ''
+    this.onOver?.(this, {
+      status: this.status,
+      failure: this.failure,
+      flags,
+      requestBytes: this.requestBytes,
+      responseBytes: this.responseBytes,
+      durationMs: now - this.startedMs,
+    })
+  }
+}
+
+/** A stage: takes an exchange whose request head is complete and sees to it that it ends. Never throws, never waits. */
+export type Stage = (exchange: Exchange) => void
+
+/** The first value of a field, or undefined. Names in `fields` are in lower case. */
+export function fieldOf(fields: Fields, name: string): string | undefined {
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) return fields[i + 1]
+  return undefined
+}
