@@ -1,4 +1,5 @@
 // Hot path: one Exchange per request; no promise, closure or event per stage.
+import type { Retries } from '../protocol/snapshot.ts'
 import type { Failure } from './failures.ts'
 
 /**
@@ -120,7 +121,10 @@ export class Exchange {
   version = ''
   /** True when the route named the version: a retry must not leave it. */
   pinned = false
+  /** Monotonic moment by which the answer must be complete; 0: none. */
   deadlineMs = 0
+  /** The route's own retry policy; undefined: the upstream's. */
+  routeRetries: Retries | undefined = undefined
   // send/
   endpointId = ''
   endpointAddress = ''

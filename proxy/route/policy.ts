@@ -1,0 +1,111 @@
+import { Compile } from 'typebox/compile'
+import { Listener, type SnapshotLine, Telemetry, Upstream } from '../../protocol/snapshot.ts'
+import { compileSplit, type Split } from './split.ts'
+import { compileRoutes, type RouteTable } from './table.ts'
+
+/** What this proxy goes by: immutable, replaced as a whole by the next snapshot that holds. */
+export interface Policy {
+  epoch: number
+  listener: Listener | undefined
+  telemetry: Telemetry | undefined
+  upstreams: ReadonlyMap<string, UpstreamPolicy>
+  /** Gateway: routes from outside. */
+  gatewayRoutes: RouteTable
+  /** As they came, to be kept on disk and to apply the next line's changes to. */
+  sections: Sections
+}
+
+export interface UpstreamPolicy {
+  upstream: Upstream
+  routes: RouteTable
+  split: Split
+}
+
+export type Sections = Readonly<Record<string, { version: number; value: unknown }>>
+
+export const emptyPolicy: Policy = {
+  epoch: 0,
+  listener: undefined,
+  telemetry: undefined,
+  upstreams: new Map(),
+  gatewayRoutes: () => undefined,
+  sections: {},
+}
+
+export type Applied =
+  | { status: 'applied'; policy: Policy }
+  | { status: 'refused'; epoch: number; reason: string }
+  | { status: 'stale' }
+
+const checks = { listener: Compile(Listener), telemetry: Compile(Telemetry), upstream: Compile(Upstream) }
+
+/**
+ * Applies a snapshot line to the policy in force. Only what changed is compiled again. A line that does not hold is refused as a whole with
+ * its reason; one with a lower epoch is stale (an old control came back) and ignored. Sections of unknown names are kept and not read.
+ */
+export function applyLine(policy: Policy, line: SnapshotLine): Applied {
+  if (line.epoch < policy.epoch) return { status: 'stale' }
+  const sections: Record<string, { version: number; value: unknown }> = { ...policy.sections }
+  const upstreams = new Map(policy.upstreams)
+  let { listener, telemetry, gatewayRoutes } = policy
+  try {
+    for (const [name, section] of Object.entries(line.sections ?? {})) {
+      if (section === null) {
+        delete sections[name]
+        if (name.startsWith('upstream/')) upstreams.delete(name.slice('upstream/'.length))
+        continue
+      }
+      if (name === 'listener') {
+        listener = checked(name, checks.listener, section.value)
+        gatewayRoutes = compileRoutes(listener.routes)
+      } else if (name === 'telemetry') telemetry = checked(name, checks.telemetry, section.value)
+      else if (name.startsWith('upstream/'))
+        upstreams.set(name.slice('upstream/'.length), compileUpstream(checked(name, checks.upstream, section.value)))
+      sections[name] = section
+    }
+  } catch (error) {
+    return { status: 'refused', epoch: line.epoch, reason: (error as Error).message }
+  }
+  return { status: 'applied', policy: { epoch: line.epoch, listener, telemetry, upstreams, gatewayRoutes, sections } }
+}
+
+export function compileUpstream(upstream: Upstream): UpstreamPolicy {
+  return { upstream, routes: compileRoutes(upstream.routes), split: compileSplit(upstream.versions) }
+}
+
+interface Checker<T> {
+  Check(value: unknown): value is T
+  Errors(value: unknown): { instancePath: string; message: string }[]
+}
+
+function checked<T>(name: string, check: Checker<T>, value: unknown): T {
+  if (check.Check(value)) return value
+  const first = check.Errors(value)[0]
+  throw new Error(`section ${name}, field ${first?.instancePath || '/'}: ${first?.message ?? 'does not fit'}`)
+}
+
+/** The policy that every stage reads; the subscription alone writes it. */
+export interface PolicyInForce {
+  readonly current: Policy
+  replace(policy: Policy): void
+  /** Called after each replacement, and once at once. */
+  onReplace(callback: (policy: Policy) => void): void
+}
+
+export function policyInForce(first: Policy = emptyPolicy): PolicyInForce {
+  let current = first
+  const callbacks: ((policy: Policy) => void)[] = []
+  return {
+    get current() {
+      return current
+    },
+    replace(policy) {
+      current = policy
+      for (const callback of callbacks) callback(policy)
+    },
+    onReplace(callback) {
+      callbacks.push(callback)
+      callback(current)
+    },
+  }
+}

@@ -1,0 +1,142 @@
+// Hot path: decides where a request goes; allocates nothing that it need not.
+import type { Route } from '../../protocol/snapshot.ts'
+import type { Exchange, Stage } from '../exchange.ts'
+import { type Failure, failure } from '../failures.ts'
+import { hostOf } from './match.ts'
+import { normalizePath, pathOf } from './path.ts'
+import type { Policy, PolicyInForce, UpstreamPolicy } from './policy.ts'
+import { pickByWeight, pickSticky, stickyKeyOf } from './split.ts'
+
+export interface RouterParts {
+  policy: PolicyInForce
+  /** In [0, 1). */
+  random: () => number
+  /** Where a routed request goes on. */
+  next: Stage
+  /** Answers a request that goes nowhere. */
+  refuse: (exchange: Exchange, failure: Failure) => void
+}
+
+/**
+ * The router of requests that leave an application (outbound) or come from outside (gateway): service, route, version, deadline.
+ * `service` fixes the service of a listener that is bound to one upstream.
+ */
+export function createRouter({ policy, random, next, refuse }: RouterParts, service = ''): Stage {
+  return exchange => {
+    exchange.request.target = normalizePath(exchange.request.target)
+    const decided = route(policy.current, exchange, service, random)
+    if (decided === undefined) next(exchange)
+    else refuse(exchange, decided)
+  }
+}
+
+/** The router of requests for the own application: its deadline, nothing else; who may call was decided before. */
+export function createInboundRouter({ policy, next }: Pick<RouterParts, 'policy' | 'next'>): Stage {
+  return exchange => {
+    const listener = policy.current.listener
+    exchange.request.target = normalizePath(exchange.request.target)
+    exchange.service = APP
+    exchange.route = 'app'
+    if (listener !== undefined && listener.app.timeoutMs > 0)
+      exchange.deadlineMs = exchange.startedMs + listener.app.timeoutMs
+    next(exchange)
+  }
+}
+
+/** The name under which send/ knows the own application. No service can have it: names have no leading dot. */
+export const APP = '.app'
+
+/** Notes the decision on the exchange, or returns why there is none. */
+export function route(
+  policy: Policy,
+  exchange: Exchange,
+  fixedService: string,
+  random: () => number,
+): Failure | undefined {
+  const path = pathOf(exchange.request.target)
+  let outer: Route | undefined
+  let service = fixedService
+  if (exchange.direction === 'gateway') {
+    outer = policy.gatewayRoutes(exchange.request, path)
+    if (outer?.to?.service === undefined)
+      return failure(
+        'NR',
+        `no gateway route matches ${exchange.request.method} ${path}: add one under gateways in the mesh file`,
+      )
+    service = outer.to.service
+    noteRoute(exchange, outer)
+  } else if (service === '') service = serviceOf(policy, exchange.request.authority)
+  exchange.service = service
+  const upstream = policy.upstreams.get(service)
+  if (upstream === undefined) return unknownService(policy, exchange.request.authority, service)
+  routeWithin(upstream, exchange, path, outer?.to?.version, random)
+  return undefined
+}
+
+function routeWithin(
+  policy: UpstreamPolicy,
+  exchange: Exchange,
+  path: string,
+  outerVersion: string | undefined,
+  random: () => number,
+): void {
+  const { upstream } = policy
+  const inner = outerVersion === undefined ? policy.routes(exchange.request, path) : undefined
+  if (inner !== undefined) noteRoute(exchange, inner)
+  else if (exchange.route === '') exchange.route = 'default'
+  if (exchange.deadlineMs === 0 && upstream.timeoutMs > 0) exchange.deadlineMs = exchange.startedMs + upstream.timeoutMs
+  const named = outerVersion ?? inner?.to?.version
+  exchange.pinned = named !== undefined
+  exchange.version = named ?? chooseVersion(policy, exchange, random) ?? ''
+}
+
+function chooseVersion(
+  { upstream, split }: UpstreamPolicy,
+  exchange: Exchange,
+  random: () => number,
+): string | undefined {
+  if (upstream.stickiness !== undefined) {
+    const key = stickyKeyOf(exchange.request.fields, upstream.stickiness)
+    if (key !== '') return pickSticky(split, key)
+  }
+  return pickByWeight(split, random())
+}
+
+function noteRoute(exchange: Exchange, found: Route): void {
+  exchange.route = found.name
+  if (found.timeoutMs !== undefined)
+    exchange.deadlineMs = found.timeoutMs === 0 ? 0 : exchange.startedMs + found.timeoutMs
+  if (found.retries !== undefined) exchange.routeRetries = found.retries
+  if (found.rewrite !== undefined) rewrite(exchange, found)
+}
+
+function rewrite(exchange: Exchange, { match, rewrite: change }: Route): void {
+  const { request } = exchange
+  if (change?.host !== undefined) request.authority = change.host
+  if (change?.pathPrefix === undefined) return
+  const matched = match.pathPrefix ?? match.path ?? ''
+  const rest = request.target.slice(matched.length)
+  const joined =
+    change.pathPrefix.endsWith('/') && rest.startsWith('/')
+      ? change.pathPrefix + rest.slice(1)
+      : change.pathPrefix + rest
+  request.target = joined.startsWith('/') ? joined : `/${joined}`
+}
+
+/** `expense`, `expense:80` and `expense.<trust domain>` name the service expense. */
+function serviceOf(policy: Policy, authority: string): string {
+  const host = hostOf(authority)
+  if (policy.upstreams.has(host)) return host
+  const trustDomain = policy.listener?.trustDomain
+  if (trustDomain !== undefined && host.endsWith(`.${trustDomain}`)) return host.slice(0, -trustDomain.length - 1)
+  return host
+}
+
+function unknownService(policy: Policy, authority: string, service: string): Failure {
+  const known = [...policy.upstreams.keys()].slice(0, 10).join(', ') || 'none yet'
+  const asked =
+    service === ''
+      ? `no service can be read from Host ${JSON.stringify(authority)}`
+      : `${service} is no service that ${policy.listener?.service ?? 'this proxy'} may call`
+  return failure('NR', `${asked} (known here: ${known}): name it as Host, and allow the call in the mesh file`)
+}

@@ -1,0 +1,160 @@
+import { Agent, request } from 'undici'
+import { readerOf } from '../../protocol/read.ts'
+import { type Registration, SnapshotLine } from '../../protocol/snapshot.ts'
+import { Hello, refusalOf } from '../../protocol/version.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Log } from '../../runtime/log.ts'
+import { lineSplitter } from '../../runtime/ndjson.ts'
+import type { LastGood } from './last-good.ts'
+import { applyLine, type PolicyInForce } from './policy.ts'
+
+const LINE_BYTES_MAX = 64 * 1024 * 1024
+const SILENCE_MS = 3000
+const SAVE_DELAY_MS = 200
+const BACKOFF_MAX_MS = 2000
+
+const readLine = readerOf(SnapshotLine, LINE_BYTES_MAX)
+const readHello = readerOf(Hello, 8192)
+
+export interface SubscriptionParts {
+  /** Base URL of control. */
+  controlUrl: string
+  registration: Registration
+  policy: PolicyInForce
+  lastGood: LastGood | undefined
+  clock: Clock
+  /** In [0, 1), for jitter. */
+  random: () => number
+  log: Log
+}
+
+export interface SubscriptionState {
+  connected: boolean
+  /** What is wrong, for /ready; '' when all is well. */
+  problem: string
+  refused: { epoch: number; reason: string } | undefined
+}
+
+export interface Subscription {
+  readonly state: SubscriptionState
+  close(): Promise<void>
+}
+
+/**
+ * Keeps the policy up to date from control's snapshot stream; the open stream is this instance's heartbeat. Reconnects with back-off and
+ * jitter for ever; three silent seconds count as a lost stream. While control is away the policy in force stays as it is.
+ */
+export function subscribe(parts: SubscriptionParts): Subscription {
+  const { clock, random, log } = parts
+  const state: SubscriptionState = { connected: false, problem: 'control was not reached yet', refused: undefined }
+  const agent = new Agent({ connect: { timeout: 2000 }, bodyTimeout: 0, headersTimeout: 5000, pipelining: 0 })
+  const saver = delayedSave(parts)
+  let closed = false
+  let failures = 0
+  let stop = () => {}
+
+  const connect = async (): Promise<void> => {
+    const lost = new AbortController()
+    stop = () => lost.abort()
+    let heardMs = clock.now()
+    const watch = clock.every(500, () => {
+      if (clock.now() - heardMs > SILENCE_MS) lost.abort(new Error(`control was silent for ${SILENCE_MS} ms`))
+    })
+    try {
+      const answer = await request(snapshotUrl(parts), { dispatcher: agent, signal: lost.signal })
+      if (answer.statusCode !== 200)
+        throw new Error(`control answered ${answer.statusCode}: ${(await answer.body.text()).slice(0, 500)}`)
+      const lines = streamReader(parts, state, saver, reason => lost.abort(new Error(reason)))
+      for await (const chunk of answer.body) {
+        heardMs = clock.now()
+        failures = 0
+        lines.feed(chunk as Buffer)
+      }
+      throw new Error('control ended the stream')
+    } catch (error) {
+      if (closed) return
+      if (state.connected)
+        log.warn(
+          `snapshot stream lost: ${(error as Error).message}; the policy of epoch ${parts.policy.current.epoch} stays in force`,
+        )
+      else if (failures === 0) log.info(`control cannot be reached: ${(error as Error).message}; trying again`)
+      state.connected = false
+      state.problem = (error as Error).message
+    } finally {
+      watch()
+    }
+    const delayMs = Math.min(BACKOFF_MAX_MS, 100 * 2 ** failures++) * (0.5 + random() / 2)
+    clock.after(delayMs, () => !closed && void connect())
+  }
+  void connect()
+  return {
+    state,
+    async close() {
+      closed = true
+      stop()
+      saver.flush()
+      await agent.destroy()
+    },
+  }
+}
+
+function snapshotUrl({ controlUrl, registration }: SubscriptionParts): URL {
+  const url = new URL('/v1/snapshots', controlUrl)
+  for (const [name, value] of Object.entries(registration)) url.searchParams.set(name, value)
+  return url
+}
+
+function streamReader(
+  { policy, log }: SubscriptionParts,
+  state: SubscriptionState,
+  saver: { changed(): void },
+  giveUp: (reason: string) => void,
+) {
+  let greeted = false
+  const onLine = (line: string) => {
+    if (!greeted) {
+      const hello = readHello(line)
+      const refusal =
+        hello.status === 'ok' ? refusalOf(hello.value, 'proxy') : `control's first line does not hold: ${hello.reason}`
+      if (refusal !== undefined) giveUp(refusal)
+      greeted = true
+      state.connected = refusal === undefined
+      state.problem = refusal ?? ''
+      return
+    }
+    const read = readLine(line)
+    if (read.status === 'invalid') return giveUp(`a snapshot line does not hold: ${read.reason}`)
+    if (read.value.sections === undefined) return
+    const applied = applyLine(policy.current, read.value)
+    if (applied.status === 'stale') return
+    if (applied.status === 'refused') {
+      state.refused = { epoch: applied.epoch, reason: applied.reason }
+      log.error(`snapshot ${applied.epoch} refused: ${applied.reason}; epoch ${policy.current.epoch} stays in force`)
+      return
+    }
+    state.refused = undefined
+    policy.replace(applied.policy)
+    log.debug(`snapshot ${applied.policy.epoch} in force`)
+    saver.changed()
+  }
+  return lineSplitter(LINE_BYTES_MAX, onLine, () => giveUp(`a snapshot line is over ${LINE_BYTES_MAX} bytes`))
+}
+
+/** Saves a moment after a change, so that a run of changes is written once. */
+function delayedSave({ policy, lastGood, clock, log }: SubscriptionParts) {
+  let pending = false
+  const flush = () => {
+    if (!pending) return
+    pending = false
+    const problem = lastGood?.save(policy.current)
+    if (problem !== undefined) log.warn(`the last good snapshot cannot be kept on disk: ${problem}`)
+  }
+  return {
+    changed() {
+      if (lastGood === undefined || pending) return
+      pending = true
+      clock.after(SAVE_DELAY_MS, flush)
+    },
+    flush,
+  }
+}
