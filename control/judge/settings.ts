@@ -1,0 +1,86 @@
+import type { PassiveHealthCheck } from '../../protocol/snapshot.ts'
+
+/** What control knows of one service, as plain data; handed in again whenever any of it changes. */
+export interface ServiceSettings {
+  service: string
+  /** Configured weights by version: shares, need not add up to anything. */
+  versions: Record<string, number>
+  /** Instances that are registered now. An endpoint outside the mesh has its address as id. */
+  endpoints: { id: string; version: string }[]
+  slo?: Slo
+  /** May the judge move weights and endpoints by itself. `off`: weights stay; endpoints may still be ejected. */
+  shift: 'automatic' | 'dry-run' | 'off'
+  /** The local fuse of the proxies, and the limits of ejection for the whole fleet. Absent: no endpoint is ever ejected. */
+  passiveHealthCheck?: PassiveHealthCheck
+}
+
+/** Service level objective. Shares are 0..1 (99.9 % is 0.999). */
+export interface Slo {
+  /** Share of requests that are to succeed. */
+  availability?: number
+  /** Share of requests that are to end within `underMs`. */
+  latency?: { underMs: number; share: number }
+  windowMs: number
+}
+
+/** What the judge may be tuned by. Times in milliseconds, shares 0..1. */
+export interface JudgeSettings {
+  /** Mean number of ticks (250 ms) between two false alarms of one version that is just as good. */
+  falseAlarmTicks: number
+  /** Evidence (natural logarithm of a likelihood ratio) that one tick may add to the test for errors. */
+  tickEvidenceMax: number
+  /** The same for slowness, which comes in bursts: one tick never suffices. */
+  slowTickEvidenceMax: number
+  /** Share of good requests that a service without an SLO is held to. */
+  availabilityDefault: number
+  /** No tick for this long: dark. */
+  darkAfterMs: number
+  /** No request for this long: idle. */
+  idleAfterMs: number
+  /** After a move, what was already under way may still fail: no further move in the service for this long. */
+  settleMs: number
+  /** How long a version stays at weight 0 before it gets a trickle; doubles with every relapse up to the maximum. */
+  holdForMs: number
+  holdForMaxMs: number
+  /** Least time from trickle to full weight. */
+  returnOverMs: number
+  /** Shares of its own weight through which a version comes back; rising, the last is 1. */
+  returnSteps: number[]
+  /** Share of its own weight that a version may regain in one minute. */
+  returnChangePerMinute: number
+  /** A returning version or endpoint may fail this share of requests more often than the others, no more. */
+  returnTolerance: number
+  /** Likelihood ratio that takes a return one step on; its inverse squared... see return.ts for the way down. */
+  returnEvidence: number
+  relapseEvidence: number
+  /** A returning version that gets no request for this long is held, and the log says so. */
+  returnIdleMs: number
+  /** What left the catalog is remembered this long, so that a reconnect does not wipe an ejection. */
+  forgetGoneMs: number
+  servicesMax: number
+  versionsMax: number
+  endpointsMax: number
+}
+
+export const judgeDefaults: JudgeSettings = {
+  falseAlarmTicks: 1e6,
+  tickEvidenceMax: Math.log(1e8),
+  slowTickEvidenceMax: Math.log(1e3),
+  availabilityDefault: 0.999,
+  darkAfterMs: 1500,
+  idleAfterMs: 5000,
+  settleMs: 1500,
+  holdForMs: 30_000,
+  holdForMaxMs: 600_000,
+  returnOverMs: 60_000,
+  returnSteps: [0.05, 0.1, 0.25, 0.5, 1],
+  returnChangePerMinute: 1,
+  returnTolerance: 0.1,
+  returnEvidence: 20,
+  relapseEvidence: 1000,
+  returnIdleMs: 30_000,
+  forgetGoneMs: 60_000,
+  servicesMax: 5000,
+  versionsMax: 32,
+  endpointsMax: 2000,
+}
