@@ -1,26 +1,20 @@
+import type { OutlierConfig, ShiftConfig, SloConfig } from '../../protocol/mesh-config/config.ts'
 import type { PassiveHealthCheck } from '../../protocol/snapshot.ts'
 
 /** What control knows of one service, as plain data; handed in again whenever any of it changes. */
 export interface ServiceSettings {
   service: string
-  /** Configured weights by version: shares, need not add up to anything. */
+  /** Weights that the file asks for, by version: shares, need not add up to anything. */
   versions: Record<string, number>
   /** Instances that are registered now. An endpoint outside the mesh has its address as id. */
   endpoints: { id: string; version: string }[]
-  slo?: Slo
+  slo?: SloConfig
   /** May the judge move weights and endpoints by itself. `off`: weights stay; endpoints may still be ejected. */
-  shift: 'automatic' | 'dry-run' | 'off'
-  /** The local fuse of the proxies, and the limits of ejection for the whole fleet. Absent: no endpoint is ever ejected. */
+  shift: ShiftConfig
+  /** The local fuse of the proxies; absent: they have none. */
   passiveHealthCheck?: PassiveHealthCheck
-}
-
-/** Service level objective. Shares are 0..1 (99.9 % is 0.999). */
-export interface Slo {
-  /** Share of requests that are to succeed. */
-  availability?: number
-  /** Share of requests that are to end within `underMs`. */
-  latency?: { underMs: number; share: number }
-  windowMs: number
+  /** Ejection for the whole fleet; absent: no endpoint is ever ejected by itself. */
+  outlier?: OutlierConfig
 }
 
 /** What the judge may be tuned by. Times in milliseconds, shares 0..1. */
@@ -39,19 +33,15 @@ export interface JudgeSettings {
   idleAfterMs: number
   /** After a move, what was already under way may still fail: no further move in the service for this long. */
   settleMs: number
-  /** How long a version stays at weight 0 before it gets a trickle; doubles with every relapse up to the maximum. */
-  holdForMs: number
+  /** With every relapse a version stays at weight 0 for twice as long, up to this. */
   holdForMaxMs: number
-  /** Least time from trickle to full weight. */
-  returnOverMs: number
   /** Shares of its own weight through which a version comes back; rising, the last is 1. */
   returnSteps: number[]
-  /** Share of its own weight that a version may regain in one minute. */
-  returnChangePerMinute: number
   /** A returning version or endpoint may fail this share of requests more often than the others, no more. */
   returnTolerance: number
-  /** Likelihood ratio that takes a return one step on; its inverse squared... see return.ts for the way down. */
+  /** Likelihood ratio (good : bad) that takes a return one step on. */
   returnEvidence: number
+  /** Likelihood ratio (bad : good) that ends a return. */
   relapseEvidence: number
   /** A returning version that gets no request for this long is held, and the log says so. */
   returnIdleMs: number
@@ -70,11 +60,8 @@ export const judgeDefaults: JudgeSettings = {
   darkAfterMs: 1500,
   idleAfterMs: 5000,
   settleMs: 1500,
-  holdForMs: 30_000,
   holdForMaxMs: 600_000,
-  returnOverMs: 60_000,
   returnSteps: [0.05, 0.1, 0.25, 0.5, 1],
-  returnChangePerMinute: 1,
   returnTolerance: 0.1,
   returnEvidence: 20,
   relapseEvidence: 1000,
