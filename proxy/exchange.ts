@@ -10,11 +10,15 @@ import type { Failure } from './failures.ts'
 /** Header fields as they came, flat: name, value, name, value; names in lower case, values without surrounding blanks (latin1). */
 export type Fields = string[]
 
+/** `fields` hold what is meant for the far end only: hop-by-hop fields are taken out by accept/ and, of answers, by send/. */
 export interface RequestHead {
   method: string
   /** Origin form, with query: `/api/report?x=1`; `*` for OPTIONS *; the authority for CONNECT. */
   target: string
-  /** From Host, :authority or the absolute form. '' when HTTP/1.0 had none. */
+  /**
+   * From Host, :authority or the absolute form. '' when HTTP/1.0 had none. send/ sees to it that the outgoing Host says
+   * the same: to rewrite the host, set this.
+   */
   authority: string
   scheme: 'http' | 'https'
   fields: Fields
@@ -45,7 +49,10 @@ export interface BodySink {
   onAbort(): void
 }
 
-/** The answer's way out: implemented by each codec in accept/. Calls come in the order head, data*, end; or `abort` at any time. */
+/**
+ * The answer's way out: implemented by each codec in accept/. Calls come in the order head, data*, end; or `abort` at any time.
+ * After a 101, or a 2xx to CONNECT, both bodies are the bytes of a tunnel: no framing, each direction ends for itself.
+ */
 export interface Downstream {
   /** 1xx other than 101. */
   informational(head: ResponseHead): void
@@ -55,25 +62,17 @@ export interface Downstream {
   end(trailers: Fields | null): void
   /** The answer cannot be completed: the client must see a broken message, never a short one that looks whole. */
   abort(): void
-  /** Stop and go on reading the request's body. */
-  pauseRequest(): void
+  /** After `requestData` returned false: go on reading the request's body. */
   resumeRequest(): void
-  /** After a 101 or a CONNECT's 2xx went out: bytes flow both ways until one side ends. Undefined where the wire cannot. */
-  tunnel: ((peer: Tunnel) => Tunnel) | undefined
-}
-
-/** One direction of a tunnel, seen by the other side. */
-export interface Tunnel {
-  write(chunk: Buffer): boolean
-  end(): void
-  abort(): void
-  resume(): void
 }
 
 /** The request's way out: set by send/ before it returns. */
 export interface UpstreamSide extends BodySink {
   resumeResponse(): void
 }
+
+/** The service name by which the inbound direction names its one upstream: the own application. */
+export const APP = 'app'
 
 /** Where the request came in. */
 export type Direction = 'inbound' | 'outbound' | 'gateway'
@@ -83,7 +82,7 @@ export interface Outcome {
   /** 0: the client left before an answer began. */
   status: number
   failure: Failure | undefined
-  /** Envoy's response flags: UH, UF, UO, UT, UC, NR, RL, UAEX, DC, URX. '' when there is nothing to say. */
+  /** Envoy's response flags, joined by commas: UH, UF, UO, UT, UC, NR, RL, UAEX, DC, URX. '' when there is nothing to say. */
   flags: string
   requestBytes: number
   responseBytes: number
@@ -119,9 +118,11 @@ export class Exchange {
   service = ''
   route = ''
   version = ''
+  /** Weight of that version when it was chosen; -1: no split. For the span. */
+  weight = -1
   /** True when the route named the version: a retry must not leave it. */
   pinned = false
-  /** Monotonic moment by which the answer must be complete; 0: none. */
+  /** Monotonic moment by which the answer must be complete, 0: none. With a request body it runs from the body's last byte. */
   deadlineMs = 0
   /** The route's own retry policy; undefined: the upstream's. */
   routeRetries: Retries | undefined = undefined
@@ -129,7 +130,10 @@ export class Exchange {
   endpointId = ''
   endpointAddress = ''
   attempts = 0
+  /** The answer is that of a retry. */
   rescued = false
+  /** A retry was wanted and not to be had: attempts, budget or limit are used up. */
+  retriesSpent = false
   // observe/: the trace this exchange belongs to; written into the request by observe/ before send/ sees it
   traceId = ''
   spanId = ''
@@ -137,6 +141,9 @@ export class Exchange {
   sampled = false
   debug = false
   requestId = ''
+
+  /** Added to the answer's head, whoever makes it (the trace id that a gateway tells its users). */
+  answerFields: Fields | undefined = undefined
 
   /** observe/ is told once when it is over, and of each attempt. */
   onOver: ((exchange: Exchange, outcome: Outcome) => void) | undefined = undefined
@@ -148,6 +155,10 @@ export class Exchange {
   failure: Failure | undefined = undefined
   /** Head of the answer went out; nothing can be retried or replaced any more. */
   responding = false
+  /** A 101, or a 2xx to CONNECT, went out. */
+  tunnelling = false
+  requestEnded = false
+  responseEnded = false
   over = false
 
   constructor(
@@ -173,24 +184,40 @@ export class Exchange {
     return this.over || this.upstream === undefined ? true : this.upstream.onData(chunk)
   }
 
-  requestEnd(trailers: Fields | null): void {
-    if (!this.over) this.upstream?.onEnd(trailers)
+  requestEnd(now: number, trailers: Fields | null): void {
+    if (this.over || this.requestEnded) return
+    this.requestEnded = true
+    this.upstream?.onEnd(trailers)
+    if (this.responseEnded) this.finish(now)
   }
 
   /** The client left, or broke its message. */
   downstreamGone(now: number, failure: Failure): void {
     if (this.over) return
     this.failure ??= failure
-    this.upstream?.onAbort()
+    this.letUpstreamGo()
     this.finish(now)
   }
 
+  /** The request is not to go on, but can still be answered. */
+  letUpstreamGo(): void {
+    const upstream = this.upstream
+    this.upstream = undefined
+    upstream?.onAbort()
+  }
+
   // ---- what send/ (or whoever answers) calls
+
+  inform(head: ResponseHead): void {
+    if (!this.over && !this.responding) this.downstream.informational(head)
+  }
 
   respond(head: ResponseHead): void {
     if (this.over) return
     this.status = head.status
     this.responding = true
+    this.tunnelling =
+      head.status === 101 || (head.status >= 200 && head.status < 300 && this.request.method === 'CONNECT')
     this.downstream.head(head)
   }
 
@@ -200,10 +227,12 @@ export class Exchange {
     return this.downstream.data(chunk)
   }
 
+  /** An answer's end is the exchange's, though the request may still be coming in; a tunnel is over when both directions are. */
   responseEnd(now: number, trailers: Fields | null): void {
-    if (this.over) return
+    if (this.over || this.responseEnded) return
+    this.responseEnded = true
     this.downstream.end(trailers)
-    this.finish(now)
+    if (!this.tunnelling || this.requestEnded) this.finish(now)
   }
 
   /** The answer broke off after its head went out. Before that, answer with a proxy-made response instead (accept/proxy-answer.ts). */
@@ -214,18 +243,27 @@ export class Exchange {
     this.finish(now)
   }
 
+  resumeRequest(): void {
+    if (!this.over) this.downstream.resumeRequest()
+  }
+
   private finish(now: number): void {
     this.over = true
-    const flags = this.failure?.flag ?? ''
+    this.upstream = undefined
     this.onOver?.(this, {
       status: this.status,
       failure: this.failure,
-      flags,
+      flags: flagsOf(this.failure, this.retriesSpent),
       requestBytes: this.requestBytes,
       responseBytes: this.responseBytes,
       durationMs: now - this.startedMs,
     })
   }
+}
+
+function flagsOf(failure: Failure | undefined, retriesSpent: boolean): string {
+  if (failure === undefined) return retriesSpent ? 'URX' : ''
+  return retriesSpent && failure.flag !== 'URX' ? `${failure.flag},URX` : failure.flag
 }
 
 /** A stage: takes an exchange whose request head is complete and sees to it that it ends. Never throws, never waits. */
