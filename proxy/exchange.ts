@@ -29,6 +29,8 @@ export interface RequestHead {
   /** The protocol named by Upgrade together with Connection: upgrade, '' when none. */
   upgrade: string
   expectContinue: boolean
+  /** TE: trailers. */
+  acceptsTrailers: boolean
 }
 
 export interface ResponseHead {
@@ -39,6 +41,8 @@ export interface ResponseHead {
   contentLength: number
   /** False for HEAD, 1xx, 204, 304 and for Content-Length 0. */
   hasBody: boolean
+  /** The protocol that a 101 switches to, else ''. */
+  upgrade: string
 }
 
 /** Takes one message's body in order. Exactly one of onEnd and onAbort comes last. */

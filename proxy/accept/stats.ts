@@ -1,0 +1,34 @@
+/** What a listener counts, as plain fields, read by metrics and admin when somebody asks. Fields ending in Active are gauges. */
+export interface ListenerStats {
+  cxTotal: number
+  cxActive: number
+  /** Connections refused because the listener was full. */
+  cxOverflow: number
+  rqTotal: number
+  rqActive: number
+  /** Requests refused by the codec, nothing forwarded: 400, 414, 431, 501, 505. */
+  rqRejected: number
+  /** Slow heads and slow bodies: 408. */
+  rqTimeout: number
+  /** Connections closed because nothing was asked for too long. */
+  cxIdleTimeout: number
+  /** Clients that did not read their answer for too long. */
+  cxStalled: number
+  /** Gauge: tunnels (WebSocket, CONNECT). */
+  tunnelsActive: number
+}
+
+export function emptyListenerStats(): ListenerStats {
+  return {
+    cxTotal: 0,
+    cxActive: 0,
+    cxOverflow: 0,
+    rqTotal: 0,
+    rqActive: 0,
+    rqRejected: 0,
+    rqTimeout: 0,
+    cxIdleTimeout: 0,
+    cxStalled: 0,
+    tunnelsActive: 0,
+  }
+}
