@@ -1,9 +1,9 @@
 // Hot path: decides where a request goes; allocates nothing that it need not.
 import type { Route } from '../../protocol/snapshot.ts'
-import type { Exchange, Stage } from '../exchange.ts'
+import { APP, type Exchange, type Stage } from '../exchange.ts'
 import { type Failure, failure } from '../failures.ts'
+import { normalizePath, pathOf } from '../path.ts'
 import { hostOf } from './match.ts'
-import { normalizePath, pathOf } from './path.ts'
 import type { Policy, PolicyInForce, UpstreamPolicy } from './policy.ts'
 import { pickByWeight, pickSticky, stickyKeyOf } from './split.ts'
 
@@ -42,9 +42,6 @@ export function createInboundRouter({ policy, next }: Pick<RouterParts, 'policy'
     next(exchange)
   }
 }
-
-/** The name under which send/ knows the own application. No service can have it: names have no leading dot. */
-export const APP = '.app'
 
 /** Notes the decision on the exchange, or returns why there is none. */
 export function route(
@@ -88,6 +85,7 @@ function routeWithin(
   const named = outerVersion ?? inner?.to?.version
   exchange.pinned = named !== undefined
   exchange.version = named ?? chooseVersion(policy, exchange, random) ?? ''
+  exchange.weight = upstream.versions[exchange.version]?.weight ?? -1
 }
 
 function chooseVersion(

@@ -1,0 +1,232 @@
+import {
+  address,
+  commonSettings,
+  durationMs,
+  flag,
+  integer,
+  listOf,
+  number,
+  oneOf,
+  text,
+  url,
+} from '../runtime/setting-readers.ts'
+import { type ProgramDescription, type Reader, SettingError, type ValuesOf } from '../runtime/settings.ts'
+
+export const program: ProgramDescription = {
+  name: 'trimtab proxy',
+  summary:
+    'Carries requests beside an application (sidecar), at the edge (gateway), or from one port to one address (alone).',
+  envPrefix: 'TRIMTAB_PROXY',
+  operands: 'an application to start when the proxy is ready, after --',
+  examples: [
+    'trimtab proxy --service expense --version v1 --app 127.0.0.1:5001 --control http://127.0.0.1:8500',
+    'trimtab proxy --service report --version v2 --app 127.0.0.1:5002 --upstream expense=9091 -- node app.js',
+    'trimtab proxy --gateway edge --listen 127.0.0.1:8080 --control http://127.0.0.1:8500',
+    'trimtab proxy --listen 127.0.0.1:15001 --to 127.0.0.1:8081 --zipkin http://127.0.0.1:9411/api/v2/spans',
+  ],
+}
+
+const upstreamPort: Reader<{ service: string; port: number }> = given => {
+  const match = /^([a-z0-9][a-z0-9-]*)=(\d{1,5})$/.exec(given)
+  if (!match || Number(match[2]) > 65_535) throw new SettingError('service=port such as expense=9091')
+  return { service: match[1]!, port: Number(match[2]) }
+}
+
+/** `127.0.0.1:8081`, `http://host[:port]`. Other schemes belong to wires that this proxy does not carry yet. */
+const target: Reader<string> = given => {
+  const match = /^(?:http:\/\/)?([^/]+:\d{1,5}|[^/:]+)\/?$/.exec(given)
+  if (!match || (match[1] === given && !given.includes(':'))) throw new SettingError('host:port or http://host:port')
+  return match[1]!.includes(':') ? match[1]! : `${match[1]}:80`
+}
+
+const who = 'Who it is:'
+const where = 'Where it listens:'
+const whom = 'Whom it talks to:'
+const how = 'How it behaves:'
+
+export const settings = {
+  service: { flag: '--service <name>', describe: 'service of the application beside it', read: text, group: who },
+  version: { flag: '--version <name>', describe: "the application's version", read: text, default: 'v1', group: who },
+  instance: {
+    flag: '--instance <id>',
+    describe: 'id of this instance, default <service>-<version>-<host>-<port>',
+    read: text,
+    group: who,
+  },
+  zone: { flag: '--zone <name>', describe: 'zone of this instance', read: text, group: who },
+  gateway: {
+    flag: '--gateway <name>',
+    describe: 'be the gateway of this name in the mesh file',
+    read: text,
+    group: who,
+  },
+
+  inbound: {
+    flag: '--inbound <address>',
+    describe: 'takes requests for the application',
+    read: address,
+    default: { host: '127.0.0.1', port: 20_000 },
+    group: where,
+  },
+  outbound: {
+    flag: '--outbound <address>',
+    describe: 'takes requests of the application',
+    read: address,
+    default: { host: '127.0.0.1', port: 15_001 },
+    group: where,
+  },
+  upstream: {
+    flag: '--upstream <service=port>',
+    describe: 'a port of its own for one upstream; repeatable',
+    read: listOf(upstreamPort),
+    default: [],
+    group: where,
+  },
+  listen: {
+    flag: '--listen <address>',
+    describe: 'gateway: takes requests from outside; alone: the port',
+    read: address,
+    group: where,
+  },
+  metrics: {
+    flag: '--metrics <address>',
+    describe: 'serves merged metrics',
+    read: address,
+    default: { host: '127.0.0.1', port: 20_200 },
+    group: where,
+  },
+  admin: {
+    flag: '--admin <address>',
+    describe: 'serves the admin interface',
+    read: address,
+    default: { host: '127.0.0.1', port: 19_000 },
+    group: where,
+  },
+  advertise: {
+    flag: '--advertise <address>',
+    describe: 'address that other proxies are told, when it is not the one it listens on',
+    read: address,
+    group: where,
+  },
+
+  app: { flag: '--app <address>', describe: 'the application', read: address, group: whom },
+  to: { flag: '--to <address>', describe: 'alone: where every request goes', read: target, group: whom },
+  appMetrics: {
+    flag: '--app-metrics <url>',
+    describe: "the application's metrics; repeatable; `none` for none",
+    read: listOf(metricsUrl),
+    default: ['http://127.0.0.1:9464/metrics'],
+    group: whom,
+  },
+  control: {
+    flag: '--control <url>',
+    describe: 'control, for policy',
+    read: url,
+    default: 'http://127.0.0.1:8500',
+    group: whom,
+  },
+  snapshot: { flag: '--snapshot <file>', describe: 'a policy file instead of control', read: text, group: whom },
+  collector: {
+    flag: '--collector <url>',
+    describe: 'collector for traffic reports, default: what control says',
+    read: url,
+    group: whom,
+  },
+  zipkin: { flag: '--zipkin <url>', describe: 'where spans go, default: what control says', read: url, group: whom },
+
+  data: { flag: '--data <directory>', describe: 'keeps the last good snapshot', read: text, group: how },
+  sample: {
+    flag: '--sample <share>',
+    describe: 'alone: share of new traces that is kept, 0 to 1',
+    read: number(0, 1),
+    default: 1,
+    group: how,
+  },
+  outlier: {
+    flag: '--outlier <switch>',
+    describe: 'on | off: local fuse when alone',
+    read: oneOf('on', 'off'),
+    default: 'on' as const,
+    group: how,
+  },
+  timeout: {
+    flag: '--timeout <duration>',
+    describe: 'alone: deadline of a request',
+    read: durationMs,
+    default: 15_000,
+    group: how,
+  },
+  accessLog: {
+    flag: '--access-log <format>',
+    describe: 'off | json | text',
+    read: oneOf('off', 'json', 'text'),
+    default: 'off' as const,
+    group: how,
+  },
+  accessLogFile: {
+    flag: '--access-log-file <file>',
+    describe: 'where the access log goes, - for stdout',
+    read: text,
+    default: '-',
+    group: how,
+  },
+  conflicts: {
+    flag: '--metrics-conflicts <what>',
+    describe: 'drop | prefix: a family that two sources type differently',
+    read: oneOf('drop', 'prefix'),
+    default: 'drop' as const,
+    group: how,
+  },
+  drain: {
+    flag: '--drain <duration>',
+    describe: 'how long running requests may take to end',
+    read: durationMs,
+    default: 3000,
+    group: how,
+  },
+  maxConnections: {
+    flag: '--max-connections <n>',
+    describe: 'downstream connections per listener',
+    read: integer(1, 1_000_000),
+    default: 20_000,
+    group: how,
+  },
+  trustForwarded: {
+    flag: '--trust-forwarded',
+    describe: 'gateway: take x-forwarded-* from outside as they are',
+    read: flag,
+    default: false,
+    group: how,
+  },
+  ...commonSettings,
+} as const
+
+export type ProxySettings = ValuesOf<typeof settings>
+
+function metricsUrl(given: string): string {
+  return given === 'none' ? given : url(given)
+}
+
+/** What the proxy is to be, or why the settings do not say. */
+export type Role =
+  | { kind: 'sidecar'; service: string; app: { host: string; port: number } }
+  | { kind: 'gateway'; service: string; listen: { host: string; port: number } }
+  | { kind: 'alone'; service: string; listen: { host: string; port: number }; to: string }
+
+export function roleOf(values: ProxySettings): Role | { kind: 'unclear'; reason: string } {
+  if (values.to !== undefined) {
+    if (values.listen === undefined)
+      return { kind: 'unclear', reason: '--to wants --listen: where do the requests come in?' }
+    return { kind: 'alone', service: values.service ?? 'trimtab-proxy', listen: values.listen, to: values.to }
+  }
+  if (values.gateway !== undefined) {
+    if (values.listen === undefined)
+      return { kind: 'unclear', reason: '--gateway wants --listen: where do the requests come in?' }
+    return { kind: 'gateway', service: values.gateway, listen: values.listen }
+  }
+  if (values.service === undefined)
+    return { kind: 'unclear', reason: 'one of --service (sidecar), --gateway, or --listen with --to (alone) is needed' }
+  if (values.app === undefined)
+    return { kind: 'unclear', reason: '--service wants --app: where does the application listen?' }
+  return { kind: 'sidecar', service: values.service, app: values.app }
+}

@@ -1,0 +1,43 @@
+// Hot path: ids are cut from a pool of random bytes, refilled when it is empty.
+
+export interface Ids {
+  /** 128 bits, 32 lower-case hex digits, never all zero. */
+  traceId(): string
+  /** 64 bits, 16 lower-case hex digits, never all zero. */
+  spanId(): string
+  /** A version 4 UUID. */
+  requestId(): string
+}
+
+const POOL_BYTES = 8192
+const ZEROS = '0'.repeat(32)
+
+/** `fill` fills a buffer with random bytes (crypto.randomFillSync). */
+export function randomIds(fill: (pool: Buffer) => void): Ids {
+  const pool = Buffer.allocUnsafe(POOL_BYTES)
+  let at = POOL_BYTES
+  const cut = (bytes: number): string => {
+    if (at + bytes > POOL_BYTES) {
+      fill(pool)
+      at = 0
+    }
+    const hex = pool.toString('hex', at, at + bytes)
+    at += bytes
+    return hex
+  }
+  const nonZero = (bytes: number): string => {
+    for (;;) {
+      const id = cut(bytes)
+      if (id !== ZEROS.slice(0, bytes * 2)) return id
+    }
+  }
+  return {
+    traceId: () => nonZero(16),
+    spanId: () => nonZero(8),
+    requestId() {
+      const hex = cut(16)
+      const variant = '89ab'[Number.parseInt(hex[16]!, 16) & 3]
+      return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`
+    },
+  }
+}

@@ -1,0 +1,44 @@
+// Hot path: the outermost stage; sees every request, however it ends.
+import type { Attempt, Exchange, Outcome, Stage } from '../exchange.ts'
+import type { AccessLog } from './access-log.ts'
+import type { Ids } from './ids.ts'
+import type { SpanWriter } from './span.ts'
+import { placeInTrace, type TraceCounters, type TraceSettings } from './trace.ts'
+import type { Traffic } from './traffic.ts'
+
+export interface ObserverParts {
+  /** Read at each request: the policy may change them. */
+  trace: () => TraceSettings
+  ids: Ids
+  traceCounters: TraceCounters
+  traffic: Traffic
+  spans: { add(spanJson: string): void }
+  /** Read at each span: the listener's address is known once it listens. */
+  writer: () => SpanWriter
+  accessLog: AccessLog
+  next: Stage
+}
+
+/** Gives each request its span and its row, whatever comes back: an answer, a proxy-made answer, or a client that left. */
+export function createObserver(parts: ObserverParts): Stage {
+  const { ids, traceCounters, traffic, spans, accessLog, next } = parts
+
+  const onAttempt = (exchange: Exchange, attempt: Attempt): void => {
+    // The version that the split chose may have had nobody left: what counts is where the first attempt went.
+    if (exchange.attempts <= 1) exchange.version = attempt.version
+    traffic.attemptOver(exchange, attempt)
+  }
+  const onOver = (exchange: Exchange, outcome: Outcome): void => {
+    traffic.requestOver(exchange, outcome)
+    if (exchange.sampled) spans.add(parts.writer().write(exchange, outcome))
+    accessLog.write(exchange, outcome)
+  }
+  return exchange => {
+    traffic.requestStarted(exchange)
+    exchange.onAttempt = onAttempt
+    exchange.onOver = onOver
+    placeInTrace(exchange, parts.trace(), ids, traceCounters)
+    if (exchange.direction === 'gateway') exchange.answerFields = ['x-trimtab-trace-id', exchange.traceId]
+    next(exchange)
+  }
+}

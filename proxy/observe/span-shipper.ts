@@ -1,0 +1,137 @@
+import { Agent, request } from 'undici'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Log } from '../../runtime/log.ts'
+
+/** Sends finished spans in batches to a Zipkin v2 URL. Never holds up a request: what does not fit is dropped and counted. */
+export interface SpanShipper {
+  /** Takes one span as JSON. */
+  add(spanJson: string): void
+  /** Where to; undefined: spans are dropped silently, there is nobody who wants them. */
+  target(url: string | undefined): void
+  readonly counters: SpanCounters
+  readonly queued: number
+  readonly problem: string
+  /** Sends what is left, for at most `graceMs`. */
+  close(graceMs: number): Promise<void>
+}
+
+export interface SpanCounters {
+  added: number
+  sent: number
+  droppedFull: number
+  droppedRefused: number
+  failures: number
+}
+
+const BATCH_SPANS = 500
+const FLUSH_MS = 200
+/** About 30 MB: a minute and more of a busy sidecar's spans while the collector is away. */
+const QUEUE_SPANS_MAX = 50_000
+const BACKOFF_MAX_MS = 5000
+
+export function spanShipper({ clock, random, log }: { clock: Clock; random: () => number; log: Log }): SpanShipper {
+  const agent = new Agent({
+    connections: 2,
+    pipelining: 1,
+    headersTimeout: 10_000,
+    bodyTimeout: 10_000,
+    connect: { timeout: 2000 },
+  })
+  const counters: SpanCounters = { added: 0, sent: 0, droppedFull: 0, droppedRefused: 0, failures: 0 }
+  let url: string | undefined
+  let queue: string[] = []
+  let sending: Promise<void> | undefined
+  let failuresInRow = 0
+  let notBeforeMs = 0
+  let problem = ''
+
+  const post = async (batch: string[]): Promise<'sent' | 'again' | 'refused'> => {
+    const answer = await request(url!, {
+      method: 'POST',
+      dispatcher: agent,
+      headers: { 'content-type': 'application/json', b3: '0' },
+      body: `[${batch.join(',')}]`,
+    })
+    await answer.body.dump()
+    if (answer.statusCode < 300) return 'sent'
+    problem = `${url} answered ${answer.statusCode}`
+    return answer.statusCode === 429 || answer.statusCode >= 500 ? 'again' : 'refused'
+  }
+
+  const sendOne = async (): Promise<void> => {
+    const batch = queue.splice(0, BATCH_SPANS)
+    let result: 'sent' | 'again' | 'refused'
+    try {
+      result = await post(batch)
+    } catch (error) {
+      problem = `${url} cannot be reached: ${(error as Error).message}`
+      result = 'again'
+    }
+    if (result === 'sent') {
+      counters.sent += batch.length
+      if (failuresInRow > 0) log.info(`spans go out again to ${url}`)
+      failuresInRow = 0
+      problem = ''
+    } else if (result === 'refused') counters.droppedRefused += batch.length
+    else putBack(batch)
+  }
+
+  const putBack = (batch: string[]): void => {
+    counters.failures++
+    if (failuresInRow++ === 0)
+      log.warn(`spans wait: ${problem}; up to ${QUEUE_SPANS_MAX} are kept, then dropped and counted`)
+    notBeforeMs = clock.now() + Math.min(BACKOFF_MAX_MS, FLUSH_MS * 2 ** failuresInRow) * (0.5 + random() / 2)
+    queue = batch.concat(queue)
+    const over = queue.length - QUEUE_SPANS_MAX
+    if (over > 0) {
+      counters.droppedFull += over
+      queue.length = QUEUE_SPANS_MAX
+    }
+  }
+
+  const drain = async (): Promise<void> => {
+    while (queue.length > 0 && url !== undefined && clock.now() >= notBeforeMs) await sendOne()
+    sending = undefined
+  }
+  const flush = () => {
+    if (queue.length > 0 && url !== undefined && sending === undefined && clock.now() >= notBeforeMs) sending = drain()
+  }
+  const stop = clock.every(FLUSH_MS, flush)
+
+  return {
+    counters,
+    get queued() {
+      return queue.length
+    },
+    get problem() {
+      return problem
+    },
+    add(spanJson) {
+      if (url === undefined) return
+      counters.added++
+      if (queue.length >= QUEUE_SPANS_MAX) {
+        counters.droppedFull++
+        return
+      }
+      queue.push(spanJson)
+      if (queue.length >= BATCH_SPANS && sending === undefined) flush()
+    },
+    target(next) {
+      if (next === url) return
+      url = next
+      notBeforeMs = 0
+      if (url === undefined) queue = []
+    },
+    async close(graceMs) {
+      stop()
+      flush()
+      let cancel = () => {}
+      const deadline = new Promise<void>(resolve => {
+        cancel = clock.after(graceMs, resolve)
+      })
+      await Promise.race([sending ?? Promise.resolve(), deadline])
+      cancel()
+      await agent.destroy()
+    },
+  }
+}

@@ -1,0 +1,261 @@
+// Hot path: plain fields and typed arrays, added to once per request and once per attempt.
+
+import type { ReportKey, ReportRow } from '../../protocol/report.ts'
+import { bucketOf, SKETCH_BUCKETS, sparse } from '../../protocol/sketch.ts'
+import type { Attempt, Exchange, Outcome } from '../exchange.ts'
+import { type ErrorClass, errorClassOf } from '../failures.ts'
+
+/**
+ * Counts what passes, in two shapes: rows of the current interval (for the traffic report, reset by each) and totals since the start (for
+ * /metrics). Both are bounded: past the bound everything counts under one overflow key, which shows.
+ */
+export interface Traffic {
+  requestStarted(exchange: Exchange): void
+  attemptOver(exchange: Exchange, attempt: Attempt): void
+  requestOver(exchange: Exchange, outcome: Outcome): void
+  /** Rows of the interval that just ended, with the keys that were never announced; starts the next interval. */
+  takeRows(isFused: (service: string, endpoint: string) => boolean | undefined): {
+    rows: ReportRow[]
+    keys: Record<string, ReportKey>
+  }
+  /** Every key that has been announced, for a new report stream that knows none yet. */
+  announced(): Record<string, ReportKey>
+  readonly totals: ReadonlyMap<string, Totals>
+  readonly downstream: Totals
+}
+
+/** Envoy's bounds of its time histograms, in milliseconds. */
+export const timeBoundsMs = [
+  0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
+  3_600_000,
+] as const
+
+/** Since the start, of one upstream version (or of everything that came in). */
+export interface Totals {
+  service: string
+  version: string
+  requests: number
+  active: number
+  /** By status code - 100; index 500 counts answers outside 100..599 and none at all. */
+  byStatus: Float64Array
+  timeBuckets: Float64Array
+  timeSumMs: number
+  timeCount: number
+  /** The last trace id per bucket and its value, for exemplars. */
+  exemplars: (Exemplar | undefined)[]
+  retries: number
+  rescued: number
+  timeouts: number
+  resets: number
+}
+
+export interface Exemplar {
+  traceId: string
+  valueMs: number
+  wallMs: number
+}
+
+const KEYS_MAX = 5000
+const TRACES_PER_ROW = 4
+const OVERFLOW = 'overflow'
+
+class Row {
+  readonly id: number
+  readonly key: ReportKey
+  announced = false
+  touched = false
+  requests = 0
+  ok = 0
+  http5xx = 0
+  gateway = 0
+  reset = 0
+  timeout = 0
+  clientErrors = 0
+  retries = 0
+  rescued = 0
+  inFlight = 0
+  readonly sketch = new Uint32Array(SKETCH_BUCKETS)
+  traces: string[] = []
+  idleIntervals = 0
+
+  constructor(id: number, key: ReportKey) {
+    this.id = id
+    this.key = key
+  }
+
+  add(status: number, errors: ErrorClass | undefined, durationMs: number, traceId: string): void {
+    this.touched = true
+    this.requests++
+    if (errors === undefined) {
+      this.ok++
+      if (status >= 400 && status < 500) this.clientErrors++
+    } else {
+      this[errors]++
+      if (traceId !== '' && this.traces.length < TRACES_PER_ROW) this.traces.push(traceId)
+    }
+    const bucket = bucketOf(durationMs * 1000)
+    this.sketch[bucket] = this.sketch[bucket]! + 1
+  }
+}
+
+export interface TrafficParts {
+  source: string
+  wall: () => number
+}
+
+export function createTraffic({ source, wall }: TrafficParts): Traffic {
+  const rows = new Map<string, Row>()
+  const totals = new Map<string, Totals>()
+  const downstream = newTotals('', '')
+  let ids = 0
+
+  const rowOf = (upstream: string, version: string, endpoint: string, route: string): Row => {
+    const name = `${upstream}\n${version}\n${endpoint}\n${route}`
+    const known = rows.get(name)
+    if (known !== undefined) return known
+    if (rows.size >= KEYS_MAX && upstream !== OVERFLOW) return rowOf(OVERFLOW, '', '', '')
+    const row = new Row(ids++, { source, upstream, version, endpoint, route })
+    rows.set(name, row)
+    return row
+  }
+  const totalsOf = (service: string, version: string): Totals => {
+    const name = `${service}\n${version}`
+    const known = totals.get(name)
+    if (known !== undefined) return known
+    if (totals.size >= KEYS_MAX && service !== OVERFLOW) return totalsOf(OVERFLOW, '')
+    const fresh = newTotals(service, version)
+    totals.set(name, fresh)
+    return fresh
+  }
+
+  return {
+    totals,
+    downstream,
+    requestStarted() {
+      downstream.active++
+      downstream.requests++
+    },
+    attemptOver(exchange, attempt) {
+      if (exchange.direction === 'inbound') return
+      const traceId = exchange.sampled ? exchange.traceId : ''
+      rowOf(exchange.service, attempt.version, attempt.endpointId, exchange.route).add(
+        attempt.status,
+        errorClassOf(attempt.status, attempt.failure),
+        attempt.durationMs,
+        traceId,
+      )
+    },
+    requestOver(exchange, outcome) {
+      downstream.active--
+      const traceId = exchange.sampled ? exchange.traceId : ''
+      addTo(downstream, exchange, outcome, traceId, wall)
+      if (exchange.service === '' || outcome.failure?.flag === 'NR') return
+      addTo(totalsOf(exchange.service, exchange.version), exchange, outcome, traceId, wall)
+      if (exchange.direction === 'inbound' || callerLeft(outcome)) return
+      const row = rowOf(exchange.service, exchange.version, '', exchange.route)
+      row.add(outcome.status, errorClassOf(outcome.status, outcome.failure), outcome.durationMs, traceId)
+      row.retries += Math.max(0, exchange.attempts - 1)
+      if (exchange.rescued) row.rescued++
+    },
+    takeRows(isFused) {
+      const taken: ReportRow[] = []
+      const keys: Record<string, ReportKey> = {}
+      for (const [name, row] of rows) {
+        const fused = row.key.endpoint === '' ? undefined : isFused(row.key.upstream, row.key.endpoint)
+        if (!row.touched && fused !== true) {
+          if (++row.idleIntervals > IDLE_INTERVALS_MAX) rows.delete(name)
+          continue
+        }
+        if (!row.announced) keys[row.id] = row.key
+        row.announced = true
+        taken.push(takeRow(row, fused))
+      }
+      return { rows: taken, keys }
+    },
+    announced() {
+      const keys: Record<string, ReportKey> = {}
+      for (const row of rows.values()) if (row.announced) keys[row.id] = row.key
+      return keys
+    },
+  }
+}
+
+/** A row unused for ten minutes is forgotten, so that endpoints that came and went leave no trace in memory. */
+const IDLE_INTERVALS_MAX = 2400
+
+/** A client that hangs up says nothing about the upstream. */
+function callerLeft(outcome: Outcome): boolean {
+  return outcome.failure?.flag === 'DC' || outcome.failure?.flag === 'DPE' || outcome.failure?.flag === 'DT'
+}
+
+function takeRow(row: Row, fused: boolean | undefined): ReportRow {
+  const taken: ReportRow = {
+    key: row.id,
+    requests: row.requests,
+    ok: row.ok,
+    errors: { http5xx: row.http5xx, gateway: row.gateway, reset: row.reset, timeout: row.timeout },
+    clientErrors: row.clientErrors,
+    retries: row.retries,
+    rescued: row.rescued,
+    inFlight: row.inFlight,
+    sketch: row.requests === 0 ? [] : sparse(row.sketch),
+  }
+  if (fused !== undefined) taken.fused = fused
+  if (row.traces.length > 0) taken.traces = row.traces
+  row.touched = false
+  row.idleIntervals = 0
+  row.requests =
+    row.ok =
+    row.http5xx =
+    row.gateway =
+    row.reset =
+    row.timeout =
+    row.clientErrors =
+    row.retries =
+    row.rescued =
+      0
+  row.sketch.fill(0)
+  row.traces = []
+  return taken
+}
+
+function newTotals(service: string, version: string): Totals {
+  return {
+    service,
+    version,
+    requests: 0,
+    active: 0,
+    byStatus: new Float64Array(501),
+    timeBuckets: new Float64Array(timeBoundsMs.length + 1),
+    timeSumMs: 0,
+    timeCount: 0,
+    exemplars: new Array(timeBoundsMs.length + 1).fill(undefined),
+    retries: 0,
+    rescued: 0,
+    timeouts: 0,
+    resets: 0,
+  }
+}
+
+function addTo(totals: Totals, exchange: Exchange, outcome: Outcome, traceId: string, wall: () => number): void {
+  if (totals.service !== '') totals.requests++
+  const { status, durationMs } = outcome
+  const index = status >= 100 && status < 600 ? status - 100 : 500
+  totals.byStatus[index] = totals.byStatus[index]! + 1
+  const bucket = boundOf(durationMs)
+  totals.timeBuckets[bucket] = totals.timeBuckets[bucket]! + 1
+  totals.timeSumMs += durationMs
+  totals.timeCount++
+  if (traceId !== '') totals.exemplars[bucket] = { traceId, valueMs: durationMs, wallMs: wall() }
+  if (exchange.attempts > 1) totals.retries += exchange.attempts - 1
+  if (exchange.rescued) totals.rescued++
+  if (outcome.failure?.flag === 'UT') totals.timeouts++
+  if (outcome.failure?.flag === 'UC') totals.resets++
+}
+
+/** Nearly every request ends in the first few buckets: walking beats halving. */
+function boundOf(durationMs: number): number {
+  let bucket = 0
+  while (bucket < timeBoundsMs.length && durationMs > timeBoundsMs[bucket]!) bucket++
+  return bucket
+}
