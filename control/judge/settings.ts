@@ -5,7 +5,7 @@ import type { PassiveHealthCheck } from '../../protocol/snapshot.ts'
 export interface ServiceSettings {
   service: string
   /** Weights that the file asks for, by version: shares, need not add up to anything. */
-  versions: Record<string, number>
+  versions: ReadonlyMap<string, number>
   /** Instances that are registered now. An endpoint outside the mesh has its address as id. */
   endpoints: { id: string; version: string }[]
   slo?: SloConfig

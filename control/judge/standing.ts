@@ -6,11 +6,11 @@ export interface Standing {
   service: string
   data: DataState
   /** Weights in force by version: to be published as they are. */
-  weights: Record<string, number>
+  weights: Map<string, number>
   /** Health in force by endpoint: to be published as it is. */
-  health: Record<string, EndpointHealth>
-  versions: Record<string, VersionStanding>
-  endpoints: Record<string, EndpointStanding>
+  health: Map<string, EndpointHealth>
+  versions: Map<string, VersionStanding>
+  endpoints: Map<string, EndpointStanding>
   slo: SloStanding[]
   /** Callers' proxies that are silent: what stands here was judged without them. */
   missing: string[]
