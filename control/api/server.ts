@@ -1,0 +1,79 @@
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import type { TSchema } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { Convert } from 'typebox/value'
+import { type Address, formatAddress, listen } from '../../runtime/address.ts'
+import { type Refusal, refuse } from '../refusal.ts'
+import '../route-doc.ts'
+import { type DocumentedRoute, openApiDocument } from './openapi.ts'
+
+const BODY_BYTES_MAX = 64 * 1024
+
+/** The HTTP server of the API: every refusal has one shape, and every route stands in the OpenAPI document. */
+export function createApiServer(version: string): FastifyInstance {
+  const app = fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    // Snapshot streams are endless: closing must not wait for them.
+    forceCloseConnections: true,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
+  })
+  app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(schema as TSchema, httpPart ?? 'request'))
+  const routes: DocumentedRoute[] = []
+  app.addHook('onRoute', ({ method, url, schema, config }) => {
+    const doc = config?.doc
+    if (doc)
+      for (const one of [method].flat())
+        if (one !== 'HEAD') routes.push({ method: one, url, doc, schema: schema ?? {} })
+  })
+  app.get('/openapi.json', async () => openApiDocument(version, routes))
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const statusCode = error.statusCode ?? 500
+    if (statusCode >= 500) request.log.error({ err: error }, 'request failed')
+    return refuse(reply, statusCode, refusalOf(error, statusCode))
+  })
+  app.setNotFoundHandler((request, reply) => {
+    const known = [...new Set(routes.map(({ method, url }) => `${method} ${url}`))].sort().join(', ')
+    const message = `There is no ${request.method} ${request.url.split('?', 1)[0]}.`
+    return refuse(reply, 404, {
+      error: 'unknown-route',
+      message,
+      hint: `There are: ${known}. GET /openapi.json tells more.`,
+    })
+  })
+  return app
+}
+
+/** The schemas check requests as they stand: nothing in a body is coerced (a weight of null must not become 0); a query is text. */
+function validatorOf(schema: TSchema, part: string) {
+  const check = Compile(schema)
+  return (given: unknown) => {
+    const value = part === 'querystring' ? Convert(schema, given) : given
+    if (check.Check(value)) return { value }
+    const first = check.Errors(value)[0]
+    return { error: new Error(`${part}${first?.instancePath ?? ''} ${first?.message ?? 'does not fit'}`) }
+  }
+}
+
+function refusalOf(error: FastifyError, statusCode: number): Refusal {
+  if (statusCode === 413)
+    return { error: 'body-too-large', message: error.message, hint: `At most ${BODY_BYTES_MAX} bytes are taken.` }
+  if (statusCode === 415)
+    return {
+      error: 'unsupported-media-type',
+      message: error.message,
+      hint: 'Send JSON with content-type: application/json.',
+    }
+  if (statusCode < 500)
+    return { error: 'invalid-request', message: error.message, hint: 'GET /openapi.json shows what is allowed.' }
+  return {
+    error: 'internal',
+    message: 'Control failed to answer; its log says why.',
+    hint: 'Try again; report it if it stays.',
+  }
+}
+
+/** Listens; gives the address that was taken. */
+export async function listenApi(app: FastifyInstance, address: Address): Promise<string> {
+  await app.ready()
+  return formatAddress(await listen(app.server, address))
+}

@@ -1,0 +1,98 @@
+import type { FastifyInstance } from 'fastify'
+import Type from 'typebox'
+import type { MeshConfig } from '../../protocol/mesh-config/config.ts'
+import { Registration, SnapshotLine } from '../../protocol/snapshot.ts'
+import { PROTOCOL } from '../../protocol/version.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Catalog } from '../gather/catalog.ts'
+import { refuse } from '../refusal.ts'
+import type { RouteDoc } from '../route-doc.ts'
+import { readRegistration } from './registration.ts'
+import { scopeOf } from './scope.ts'
+import type { SnapshotStreams } from './streams.ts'
+
+export interface SnapshotParts {
+  clock: Clock
+  /** Of this release. */
+  version: string
+  mesh(): MeshConfig
+  catalog: Catalog
+  streams: SnapshotStreams
+  /** The proxy's service has another set of endpoints. */
+  endpointsChanged(service: string, version: string): void
+  events: {
+    proxyJoined(registration: Registration, warning: string | undefined): void
+    proxyRefused(reason: string): void
+    proxyLeft(registration: Registration, why: 'said-goodbye'): void
+  }
+}
+
+const follow: RouteDoc = {
+  summary: 'Registers a proxy for as long as the stream is open, and streams the snapshot that it needs',
+  answer: SnapshotLine,
+  stream: true,
+  refuses: [400, 503],
+}
+const goodbye: RouteDoc = {
+  summary: 'A proxy leaves: its endpoint is taken out at once, without the grace',
+  answer: Type.Object({ instance: Type.String() }),
+  refuses: [404],
+}
+
+/** GET /v1/snapshots and DELETE /v1/instances/{instance}. */
+export function snapshotRoutes(app: FastifyInstance, parts: SnapshotParts): void {
+  const { clock, catalog, streams, events } = parts
+  const hello = `${JSON.stringify({ protocol: PROTOCOL, program: 'control', version: parts.version })}\n`
+
+  app.get('/v1/snapshots', { config: { doc: { ...follow, query: Registration } } }, (request, reply) => {
+    const read = readRegistration(request.query, parts.mesh())
+    if (read.status === 'refused') {
+      events.proxyRefused(read.refusal.message)
+      return refuse(reply, 400, read.refusal)
+    }
+    const { registration, warning } = read
+    const { instance, service, version, kind } = registration
+    const before = catalog.get(instance)?.registration
+    const registered = catalog.register(registration, clock.wall())
+    if (registered.status === 'full') {
+      const message = `${registered.instancesMax} proxies are registered, which is all that this control takes.`
+      events.proxyRefused(message)
+      return refuse(reply, 503, {
+        error: 'full',
+        message,
+        hint: 'Divide the mesh, or end proxies that are not needed.',
+      })
+    }
+    events.proxyJoined(registration, warning)
+    if (registered.changed) {
+      if (before?.kind === 'sidecar' && before.service !== service)
+        parts.endpointsChanged(before.service, before.version)
+      if (kind === 'sidecar') parts.endpointsChanged(service, version)
+    }
+    reply.hijack()
+    const response = reply.raw
+    response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
+    const onEnd = () => catalog.release(instance, registered.ticket, clock.now())
+    streams.open({ instance, scope: scopeOf(registration), hello, response, onEnd })
+    return reply
+  })
+
+  const params = Type.Object({ instance: Type.String({ minLength: 1, maxLength: 253 }) })
+  app.delete<{ Params: { instance: string } }>(
+    '/v1/instances/:instance',
+    { schema: { params }, config: { doc: goodbye } },
+    (request, reply) => {
+      const { instance } = request.params
+      const gone = catalog.remove(instance)
+      if (!gone) {
+        const message = `No instance ${instance} is registered.`
+        return refuse(reply, 404, { error: 'unknown-instance', message, hint: 'GET /v1/status lists those that are.' })
+      }
+      streams.end(instance, 'left')
+      events.proxyLeft(gone.registration, 'said-goodbye')
+      if (gone.registration.kind === 'sidecar')
+        parts.endpointsChanged(gone.registration.service, gone.registration.version)
+      return reply.send({ instance })
+    },
+  )
+}
