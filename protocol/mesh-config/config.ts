@@ -51,7 +51,7 @@ export type ServiceConfig = {
   slo?: SloConfig
   shift: ShiftConfig
   mtls: MtlsMode
-  /** Who may call. Under intentionsDefault `deny` an empty list lets nobody in. */
+  /** Who may call. Under intentionsDefault `deny` an empty list lets nobody in. Outside the mesh: whose proxies hear of the service. */
   allow: AllowRule[]
   /** Present: the service lives outside the mesh, at these host:port addresses. */
   outside?: OutsideConfig

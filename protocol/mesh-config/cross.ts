@@ -82,12 +82,15 @@ function checkOutside(path: Path, service: Loose<ServiceWritten>, report: Report
       'versions beside endpoints',
       'one of them: versions are told by instances that register',
     )
-  if (service.allow !== undefined)
-    report.problem(
-      [...path, 'allow'],
-      'allow beside endpoints',
-      'allow for a service in the mesh: outside, no proxy stands before it',
-    )
+  for (const [index, rule] of (service.allow ?? []).entries()) {
+    const narrowing = Object.keys(rule ?? {}).filter(name => name !== 'from')
+    if (narrowing.length > 0)
+      report.problem(
+        [...path, 'allow', index],
+        narrowing.join(' and '),
+        'from alone: outside the mesh no proxy looks at methods and paths',
+      )
+  }
 }
 
 function checkPolicy(path: Path, service: Loose<ServiceWritten>, defaults: Loose<PolicyWritten>, report: Report): void {
@@ -140,7 +143,7 @@ function checkAllow(path: Path, service: Loose<ServiceWritten>, file: Loose<Mesh
     }
   }
   const deny = (file.intentions?.default ?? 'deny') === 'deny'
-  if (deny && service.endpoints === undefined && (service.allow ?? []).length === 0)
+  if (deny && (service.allow ?? []).length === 0)
     report.warning(
       [...path, 'allow'],
       'intentions deny by default and no rule allows anybody: nobody may call this service',

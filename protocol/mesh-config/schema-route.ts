@@ -13,7 +13,7 @@ const textMatch = block(
     present: opt(Type.Boolean({ description: 'true: there, whatever its value; false: not there.' })),
   },
   {
-    description: 'More than an exact text. Exactly one field stands.',
+    description: 'More than an exact text.',
     atMostOneOf: ['exact', 'prefix', 'regex', 'present'],
     atLeastOneOf: ['exact', 'prefix', 'regex', 'present'],
   },
@@ -173,5 +173,9 @@ export const allow = list(
     { description: 'One kind of call that is let in.', atMostOneOf: onePath },
   ),
   1000,
-  { description: 'Who may call, and what.', default: [], example: '[{ from: report, methods: [GET], path: /api }]' },
+  {
+    description: 'Who may call, and what; for a service outside the mesh, who alone.',
+    default: [],
+    example: '[{ from: report, methods: [GET], path: /api }]',
+  },
 )
