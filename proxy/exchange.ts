@@ -161,7 +161,8 @@ export class Exchange {
   responding = false
   /** A 101, or a 2xx to CONNECT, went out. */
   tunnelling = false
-  requestEnded = false
+  /** From the start where the request has no body; onEnd is called only where it has one, and at the end of a tunnel. */
+  requestEnded: boolean
   responseEnded = false
   over = false
 
@@ -175,6 +176,7 @@ export class Exchange {
   ) {
     this.direction = direction
     this.request = request
+    this.requestEnded = !request.hasBody
     this.downstream = downstream
     this.startedMs = startedMs
     this.startedWallUs = startedWallUs
@@ -222,6 +224,8 @@ export class Exchange {
     this.responding = true
     this.tunnelling =
       head.status === 101 || (head.status >= 200 && head.status < 300 && this.request.method === 'CONNECT')
+    // From here on the client's bytes are the tunnel's: its request has ended once, its direction of the tunnel has not.
+    if (this.tunnelling) this.requestEnded = false
     this.downstream.head(head)
   }
 

@@ -1,0 +1,127 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import { type Address, formatAddress, listen } from '../../runtime/address.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Log } from '../../runtime/log.ts'
+import type { Direction, Stage } from '../exchange.ts'
+import { DownstreamConnection } from './connection.ts'
+import type { AcceptEvents, ListenerContext } from './context.ts'
+import { defaultListenerLimits, type ListenerSettings } from './settings.ts'
+import { emptyListenerStats, type ListenerStats } from './stats.ts'
+
+/** How often timeouts are looked at: they may come late by this much, never early. */
+const SWEEP_MS = 100
+
+export interface ListenerParts {
+  /** Takes each request as an exchange and sees to it that it ends. */
+  handler: Stage
+  clock: Clock
+  log: Log
+  events?: AcceptEvents
+}
+
+export interface Listener {
+  /** The address that was taken. */
+  readonly address: Address
+  readonly direction: Direction
+  readonly stats: ListenerStats
+  readonly draining: boolean
+  /** Takes no new connection, closes idle ones, says `connection: close` on every answer. */
+  drain(): void
+  /** Drains, and ends when the last connection has ended or after `graceMs`, whichever is first; what is left then is cut off. */
+  close(graceMs: number): Promise<void>
+}
+
+/** Listens; rejects with a sentence that names the address when it cannot. */
+export async function createListener(settings: ListenerSettings, parts: ListenerParts): Promise<Listener> {
+  const connections = new Set<DownstreamConnection>()
+  const stats = emptyListenerStats()
+  let allClosed = (): void => {}
+  const context: ListenerContext = {
+    direction: settings.direction,
+    allowConnect: settings.allowConnect ?? false,
+    limits: { ...defaultListenerLimits, ...settings.limits },
+    handler: parts.handler,
+    clock: parts.clock,
+    events: parts.events ?? {},
+    stats,
+    coarseNow: parts.clock.now(),
+    draining: false,
+    closed(connection) {
+      connections.delete(connection)
+      stats.cxActive--
+      if (connections.size === 0) allClosed()
+    },
+  }
+  const server = serverOf(settings, socket => {
+    const ip = ipOf(socket.remoteAddress)
+    // Gone before we came to it: nothing will ever be said on it.
+    if (ip === '') {
+      socket.destroy()
+      return
+    }
+    stats.cxTotal++
+    stats.cxActive++
+    const peer = {
+      ip,
+      direction: settings.direction,
+      scheme: settings.secure === undefined ? ('http' as const) : ('https' as const),
+      trusted: settings.trusts?.(ip) ?? false,
+    }
+    const peerAddress = formatAddress({ host: ip, port: socket.remotePort ?? 0 })
+    connections.add(new DownstreamConnection(socket, peer, peerAddress, context))
+  })
+  server.maxConnections = context.limits.connectionsMax
+  server.on('drop', () => stats.cxOverflow++)
+  const address = await listen(server, settings.address)
+  server.on('error', error => parts.log.error({ err: error }, `listener ${formatAddress(address)}: ${error.message}`))
+  const stopSweep = parts.clock.every(SWEEP_MS, () => {
+    context.coarseNow = parts.clock.now()
+    for (const connection of connections) connection.sweep(context.coarseNow)
+  })
+
+  function drain(): void {
+    if (context.draining) return
+    context.draining = true
+    server.close()
+    for (const connection of connections) connection.drain()
+  }
+
+  let closing: Promise<void> | undefined
+  return {
+    address,
+    direction: settings.direction,
+    stats,
+    get draining() {
+      return context.draining
+    },
+    drain,
+    close(graceMs) {
+      closing ??= new Promise<void>(resolve => {
+        drain()
+        const cancel = parts.clock.after(graceMs, () => {
+          for (const connection of connections) connection.destroy()
+        })
+        allClosed = () => {
+          cancel()
+          stopSweep()
+          resolve()
+        }
+        if (connections.size === 0) allClosed()
+      })
+      return closing
+    },
+  }
+}
+
+function serverOf(settings: ListenerSettings, onSocket: (socket: Socket) => void): Server {
+  const options = { allowHalfOpen: true, noDelay: true, pauseOnConnect: false }
+  if (settings.secure === undefined) return createServer(options, onSocket)
+  return createTlsServer({ ...options, ...settings.secure }, onSocket)
+}
+
+/** IPv4 in its own writing, also where the socket is a dual-stack one. */
+function ipOf(remoteAddress: string | undefined): string {
+  if (remoteAddress === undefined) return ''
+  return remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress
+}

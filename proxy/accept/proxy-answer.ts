@@ -1,0 +1,99 @@
+import { type Exchange, type Fields, fieldOf, type ResponseHead } from '../exchange.ts'
+import type { Failure, FailureFlag } from '../failures.ts'
+
+/** What outsiders are told of a failure: no address, no name of a host. */
+const publicDetail: Record<FailureFlag, string> = {
+  UH: 'no healthy instance can take this request now; try again later',
+  UF: 'the service could not be reached; try again later',
+  UO: 'too many requests are under way; try again later',
+  UT: 'the service did not answer in time',
+  UC: 'the service broke off before it answered',
+  UPE: 'the service gave an answer that is not valid HTTP',
+  NR: 'nothing is served here; check host and path',
+  RL: 'too many requests; slow down',
+  UAEX: 'this is not allowed',
+  DC: 'the client left',
+  URX: 'the service failed and retries are used up',
+  DPE: 'the request is not valid HTTP',
+  DT: 'the request did not arrive in time; send it faster',
+  LH: 'this proxy is shutting down; try again',
+}
+
+/**
+ * Ends an exchange with an answer of the proxy's own: what went wrong, where, and what to do. When the answer's head already went out,
+ * the answer is broken off instead, so that the client cannot take a part for the whole.
+ */
+export function answerWith(exchange: Exchange, failure: Failure, now: number): void {
+  if (exchange.over) return
+  if (exchange.responding) {
+    exchange.responseBroken(now, failure)
+    return
+  }
+  exchange.failure = failure
+  const { request } = exchange
+  const answer = proxyAnswer(failure, {
+    plain: prefersPlain(fieldOf(request.fields, 'accept')),
+    outside: exchange.direction === 'gateway',
+    date: new Date(exchange.startedWallUs / 1000).toUTCString(),
+    facts: {
+      route: exchange.route,
+      upstream: exchange.service,
+      version: exchange.version,
+      attempts: exchange.attempts,
+      traceId: exchange.traceId,
+      requestId: exchange.requestId,
+    },
+  })
+  if (request.method === 'HEAD') answer.head.hasBody = false
+  exchange.respond(answer.head)
+  if (answer.head.hasBody) exchange.responseData(answer.body)
+  exchange.responseEnd(now, null)
+}
+
+export interface AnswerContext {
+  plain: boolean
+  /** The reader is not of the mesh: internals are left out. */
+  outside: boolean
+  /** Value of the date field, '' for none. */
+  date: string
+  facts: Record<string, string | number>
+}
+
+/** The answer itself, also for requests that never became an exchange. */
+export function proxyAnswer(failure: Failure, context: AnswerContext): { head: ResponseHead; body: Buffer } {
+  // What is wrong with a request concerns nobody but who sent it, and holds no internals.
+  const aboutRequest = failure.flag === 'DPE' || failure.flag === 'DT'
+  const message = context.outside && !aboutRequest ? publicDetail[failure.flag] : failure.detail
+  const told = { reason: failure.reason, flag: failure.flag, message, ...given(context.facts) }
+  const text = context.plain
+    ? `${Object.entries(told)
+        .map(([name, value]) => `${name}: ${value}`)
+        .join('\n')}\n`
+    : `${JSON.stringify({ status: failure.status, ...told })}\n`
+  const body = Buffer.from(text)
+  const type = context.plain ? 'text/plain; charset=utf-8' : 'application/json'
+  const fields: Fields = [
+    'content-type',
+    type,
+    'content-length',
+    String(body.length),
+    'x-trimtab-reason',
+    failure.reason,
+    'cache-control',
+    'no-store',
+  ]
+  if (context.date !== '') fields.push('date', context.date)
+  return {
+    head: { status: failure.status, reason: '', fields, contentLength: body.length, hasBody: true, upgrade: '' },
+    body,
+  }
+}
+
+function given(facts: AnswerContext['facts']): AnswerContext['facts'] {
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== '' && value !== 0))
+}
+
+/** JSON, unless text is asked for and JSON is not. */
+export function prefersPlain(accept: string | undefined): boolean {
+  return accept?.includes('text/') === true && !accept.includes('json')
+}

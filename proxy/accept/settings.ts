@@ -1,0 +1,53 @@
+import type { TlsOptions } from 'node:tls'
+import type { Address } from '../../runtime/address.ts'
+import type { Direction } from '../exchange.ts'
+import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../http1/limits.ts'
+
+export interface ListenerSettings {
+  address: Address
+  direction: Direction
+  /** TLS of the accepted sockets; undefined: clear text. */
+  secure?: TlsOptions | undefined
+  /** Whether CONNECT opens a tunnel; else it is answered 501. */
+  allowConnect?: boolean
+  /** Whose x-forwarded-* and x-envoy-* fields a gateway believes, by IP address. Default: nobody's. */
+  trusts?: (ip: string) => boolean
+  limits?: Partial<ListenerLimits>
+}
+
+export interface ListenerLimits {
+  head: HeadLimits
+  connectionsMax: number
+  /** Requests on one connection, then it is closed: long-lived clients get to know new proxies. */
+  requestsPerConnectionMax: number
+  /** From the first byte of a head to its last. */
+  headTimeoutMs: number
+  /** Between two pieces of a request's body, while we are ready to take it. */
+  bodyTimeoutMs: number
+  /** A connection on which nothing is asked. */
+  idleTimeoutMs: number
+  /** A client that takes nothing of what waits for it. */
+  stallTimeoutMs: number
+  /** A tunnel on which neither side says anything. */
+  tunnelIdleTimeoutMs: number
+  /** After an early answer: how much of the request's body is read and dropped to keep the connection. */
+  discardBytesMax: number
+  /** Bytes of pipelined requests that are kept while an earlier one is answered; past it the socket is not read. */
+  pipelinedBytesMax: number
+  /** After we closed our side: how long the client's bytes are still taken, so that it can read our answer. */
+  lingerMs: number
+}
+
+export const defaultListenerLimits: ListenerLimits = {
+  head: DEFAULT_HEAD_LIMITS,
+  connectionsMax: 20_000,
+  requestsPerConnectionMax: 1_000_000,
+  headTimeoutMs: 10_000,
+  bodyTimeoutMs: 30_000,
+  idleTimeoutMs: 75_000,
+  stallTimeoutMs: 60_000,
+  tunnelIdleTimeoutMs: 3_600_000,
+  discardBytesMax: 256 * 1024,
+  pipelinedBytesMax: 64 * 1024,
+  lingerMs: 2000,
+}

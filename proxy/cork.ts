@@ -1,0 +1,45 @@
+// Hot path: what is written in one turn of the event loop leaves in as few writes as can be.
+import type { Duplex } from 'node:stream'
+
+export interface Flushable {
+  flush(): void
+}
+
+const waiting: Flushable[] = []
+
+/**
+ * Calls `flush` once in the check phase of this turn, after all sockets that are ready were read: whoever corked its output gives it to
+ * the socket then. Enter a thing only once a turn; flushing something that has nothing left is harmless.
+ */
+export function flushAtEndOfTurn(thing: Flushable): void {
+  if (waiting.push(thing) === 1) setImmediate(flushAll)
+}
+
+function flushAll(): void {
+  // Nothing is entered while this runs: flushing only writes.
+  for (let i = 0; i < waiting.length; i++) waiting[i]!.flush()
+  waiting.length = 0
+}
+
+/** Up to here bytes are copied behind the text into one buffer; above, several buffers in one writev are cheaper. */
+export const COPY_BYTES_MAX = 16 * 1024
+
+/** Writes a latin1 text and the bytes behind it, in one write where possible. False: congested. */
+export function writeBoth(socket: Duplex, text: string, chunk: Buffer): boolean {
+  if (text === '') return socket.write(chunk)
+  if (chunk.length > COPY_BYTES_MAX) return writeTogether(socket, text, chunk, undefined)
+  const whole = Buffer.allocUnsafe(text.length + chunk.length)
+  whole.write(text, 0, 'latin1')
+  chunk.copy(whole, text.length)
+  return socket.write(whole)
+}
+
+/** As writeBoth, with bytes behind, for large chunks. */
+export function writeTogether(socket: Duplex, text: string, chunk: Buffer, behind: Buffer | undefined): boolean {
+  socket.cork()
+  socket.write(text, 'latin1')
+  let ready = socket.write(chunk)
+  if (behind !== undefined) ready = socket.write(behind)
+  socket.uncork()
+  return ready
+}
