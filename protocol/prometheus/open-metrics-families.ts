@@ -1,0 +1,38 @@
+import { asPlainFamilies, baseName, type Family, suffixesOf } from './family.ts'
+
+/**
+ * Families as OpenMetrics can say them side by side. It reserves more names than text: a counter `jobs_total` takes `jobs` and
+ * `jobs_created` too, which another family of a text source may bear in good faith. Where two families claim a name, those that
+ * reserve names are told as plain unknown series: what is lost is a type, never a series.
+ */
+export function asOpenMetricsFamilies(families: readonly Family[]): Family[] {
+  const claimants = new Map<string, number>()
+  for (const family of families) {
+    for (const name of claimedNames(family)) claimants.set(name, (claimants.get(name) ?? 0) + 1)
+  }
+  return families.flatMap(family => {
+    const names = claimedNames(family)
+    const clashes = names.length > 1 && names.some(name => claimants.get(name)! > 1)
+    return clashes || !holdsToItsType(family) ? asPlainFamilies(family) : [family]
+  })
+}
+
+/** The name of a counter's series: OpenMetrics has no other. */
+export function openMetricsCounterName(family: Family): string {
+  return `${baseName(family)}_total`
+}
+
+function claimedNames(family: Family): string[] {
+  const base = baseName(family)
+  if (family.type === 'counter') return [base, `${base}_total`, `${base}_created`]
+  if (family.type === 'info') return [base, `${base}_info`]
+  const names = new Set([base])
+  for (const suffix of suffixesOf(family.type)) names.add(base + suffix)
+  return [...names]
+}
+
+/** Text lets a counter be negative or NaN, and an info bear any name; OpenMetrics does not. */
+function holdsToItsType({ name, type, samples }: Family): boolean {
+  if (type === 'counter') return samples.every(({ value }) => value >= 0)
+  return type !== 'info' || name.endsWith('_info')
+}
