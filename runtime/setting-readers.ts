@@ -1,5 +1,6 @@
 import { type Address, parseAddress } from './address.ts'
 import { logFormats, logLevels } from './log.ts'
+
 import { type Reader, SettingError } from './settings.ts'
 
 export const text: Reader<string> = given => given

@@ -82,7 +82,14 @@ export function readSettings<const S extends Settings>(
     const file = readFile((given['settings'] as string | undefined) ?? env[`${program.envPrefix}_SETTINGS`], settings)
     const values: Record<string, unknown> = {}
     for (const [name, setting] of Object.entries(settings))
-      values[name] = valueOf(name, setting, given, env[envName(program.envPrefix, name)], file, program.envPrefix)
+      values[name] = givenOrDefault(
+        name,
+        setting,
+        given,
+        env[envName(program.envPrefix, name)],
+        file,
+        program.envPrefix,
+      )
     return { status: 'ok', values: values as ValuesOf<S>, operands: command.args }
   } catch (error) {
     if (error instanceof SettingError)
@@ -103,7 +110,7 @@ function optionOf(name: string, setting: Setting<unknown>, envPrefix: string): O
   return option
 }
 
-function valueOf(
+function givenOrDefault(
   name: string,
   setting: Setting<unknown>,
   given: Record<string, unknown>,

@@ -1,0 +1,80 @@
+import { type Child, child } from './child.ts'
+import type { Plan, ProcessPlan } from './plan.ts'
+
+/** The running demo mesh: starts in the order in which each part needs the others, ends in the opposite one. */
+export interface Mesh {
+  /** Resolves when every process is ready and the gateway answers through all hops. */
+  start(): Promise<void>
+  /** Ends every process, for sure, within about `graceMs`. */
+  stop(graceMs: number): Promise<void>
+  pidOf(name: string): number | undefined
+}
+
+export interface MeshParts {
+  plan: Plan
+  dataDirectory: string
+  onDeath: (name: string, how: string) => void
+  onProgress: (what: string) => void
+}
+
+const FIRST_ANSWER_MS = 20_000
+
+export function createMesh({ plan, dataDirectory, onDeath, onProgress }: MeshParts): Mesh {
+  const children = new Map<string, Child>()
+  const env = { ...process.env, NODE_COMPILE_CACHE: `${dataDirectory}/compile-cache`, NODE_NO_WARNINGS: '1' }
+  const launch = async (processes: readonly ProcessPlan[]): Promise<void> => {
+    const started = processes.map(planned => {
+      const one = child({
+        name: planned.name,
+        script: planned.script,
+        args: planned.args,
+        env,
+        logFile: `${dataDirectory}/logs/${planned.name.replaceAll(' ', '-')}.log`,
+        isReady: line => ['ready', 'listening', 'started'].includes(String(line['msg'])),
+        onDeath,
+      })
+      children.set(planned.name, one)
+      return one.start()
+    })
+    await Promise.all(started)
+  }
+  return {
+    async start() {
+      onProgress('control and collector')
+      await launch([plan.control, plan.collector])
+      onProgress(`${plan.apps.length} applications`)
+      await launch(plan.apps)
+      onProgress(`${plan.sidecars.length} proxies and the gateway`)
+      await launch([...plan.sidecars, plan.gateway])
+      onProgress('the first answer')
+      await firstAnswer(`${plan.urls['gateway']}/api/report/expense/version`)
+      if (plan.load !== undefined) await launch([plan.load])
+    },
+    async stop(graceMs) {
+      // Callers before those they call, so that ending makes no errors; all are told within a moment, the slow ones wait for nobody.
+      const order = [plan.load, plan.gateway, ...plan.sidecars, ...plan.apps, plan.control, plan.collector]
+      await Promise.all(
+        order.map(planned => (planned === undefined ? undefined : children.get(planned.name)?.stop(graceMs))),
+      )
+    },
+    pidOf: name => children.get(name)?.pid,
+  }
+}
+
+/** Proxies learn of each other within moments of their start: asks until the way stands. */
+async function firstAnswer(url: string): Promise<void> {
+  const until = performance.now() + FIRST_ANSWER_MS
+  let last = 'no answer'
+  while (performance.now() < until) {
+    try {
+      const answer = await fetch(url, { signal: AbortSignal.timeout(2000) })
+      const body = await answer.text()
+      if (answer.ok) return
+      last = `${answer.status} ${body.slice(0, 300)}`
+    } catch (error) {
+      last = (error as Error).message
+    }
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  throw new Error(`the gateway does not answer ${url}: ${last}`)
+}
