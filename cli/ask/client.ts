@@ -1,0 +1,91 @@
+import { request } from 'undici'
+import { lineSplitter } from '../../runtime/ndjson.ts'
+import { url } from '../../runtime/setting-readers.ts'
+import { readRunFile } from '../run-file.ts'
+
+const TIMEOUT_MS = 10_000
+const LINE_BYTES_MAX = 32 * 1024 * 1024
+
+/** Settings of every command that asks control. */
+export const askSettings = {
+  control: {
+    flag: '--control <url>',
+    describe: 'control, default: that of the running `trimtab up`, else http://127.0.0.1:8500',
+    read: url,
+  },
+} as const
+
+/** Where control is: as told, of the mesh that is up here, or at its usual place. */
+export function controlUrl(told: string | undefined): string {
+  return told ?? readRunFile()?.urls['control'] ?? 'http://127.0.0.1:8500'
+}
+
+/** A failure that a command tells its user: what happened, why, what to do. */
+export class AskError extends Error {}
+
+export async function getJson<T>(target: URL | string): Promise<T> {
+  return (await callJson('GET', target, undefined)) as T
+}
+
+export async function postJson<T>(target: URL | string, body: unknown): Promise<T> {
+  return (await callJson('POST', target, body)) as T
+}
+
+async function callJson(method: 'GET' | 'POST' | 'DELETE', target: URL | string, body: unknown): Promise<unknown> {
+  const answer = await reach(
+    () =>
+      request(target, {
+        method,
+        headersTimeout: TIMEOUT_MS,
+        bodyTimeout: TIMEOUT_MS,
+        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      }),
+    target,
+  )
+  const text = await answer.body.text()
+  if (answer.statusCode >= 300)
+    throw new AskError(`${method} ${target} answered ${answer.statusCode}: ${text.slice(0, 1000)}`)
+  return text === '' ? undefined : JSON.parse(text)
+}
+
+/** Reads an NDJSON stream until it ends or `signal` does. */
+export async function followJson(
+  target: URL | string,
+  onValue: (value: unknown) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  const answer = await reach(
+    () => request(target, { headersTimeout: TIMEOUT_MS, bodyTimeout: 0, ...(signal === undefined ? {} : { signal }) }),
+    target,
+  )
+  if (answer.statusCode >= 300)
+    throw new AskError(`GET ${target} answered ${answer.statusCode}: ${(await answer.body.text()).slice(0, 1000)}`)
+  const lines = lineSplitter(
+    LINE_BYTES_MAX,
+    line => onValue(JSON.parse(line)),
+    () => answer.body.destroy(),
+  )
+  for await (const chunk of answer.body) lines.feed(chunk as Buffer)
+}
+
+async function reach<T>(call: () => Promise<T>, target: URL | string): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    const why = (error as { code?: string }).code === 'ECONNREFUSED' ? 'nobody listens there' : (error as Error).message
+    throw new AskError(
+      `${new URL(target).origin} cannot be reached: ${why}. Is the mesh up (npm start)? Elsewhere? Name it with --control`,
+    )
+  }
+}
+
+/** Runs a command's body; an AskError becomes a line on stderr and exit code 1. */
+export async function asking(name: string, body: () => Promise<void>): Promise<void> {
+  try {
+    await body()
+  } catch (error) {
+    if (!(error instanceof AskError)) throw error
+    process.stderr.write(`${name}: ${error.message}\n`)
+    process.exitCode = 1
+  }
+}

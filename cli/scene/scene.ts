@@ -1,0 +1,45 @@
+import { settingsOrExit, usageError } from '../../runtime/command.ts'
+import { exitCode } from '../../runtime/lifecycle.ts'
+import type { Invocation } from '../../runtime/settings.ts'
+import { AskError } from '../ask/client.ts'
+import { badHost, badVersion } from './faults.ts'
+import { openStage, type Stage } from './stage.ts'
+import { collectorDown, controlDown, route, split } from './ways.ts'
+
+const scenes: Record<string, { tells: string; play: (stage: Stage) => Promise<void> }> = {
+  split: { tells: 'the weights at work', play: split },
+  route: { tells: 'headers choose the version', play: route },
+  'bad-version': { tells: 'expense v2 fails: its weight goes to 0, and comes back', play: badVersion },
+  'bad-host': { tells: 'one host fails: it is ejected, its version keeps its weight', play: badHost },
+  'control-down': { tells: 'control is killed: traffic goes on', play: controlDown },
+  'collector-down': { tells: 'the collector is killed: traffic goes on, weights freeze', play: collectorDown },
+}
+
+const program = {
+  name: 'trimtab scene',
+  summary: `Plays a scene on the demo mesh that is up in this folder, and tells what to look at:\n${Object.entries(
+    scenes,
+  )
+    .map(([name, { tells }]) => `  ${name.padEnd(16)}${tells}`)
+    .join('\n')}`,
+  envPrefix: 'TRIMTAB',
+  operands: Object.keys(scenes).join(' | '),
+  examples: ['npm run scene bad-version', 'npm run scene bad-host'],
+}
+
+/** Exit code 0: the scene ended as told; 1: it did not. */
+export async function sceneCommand(invocation: Invocation): Promise<void> {
+  const { operands } = settingsOrExit(program, {}, invocation)
+  const [name] = operands
+  const scene = name !== undefined && Object.hasOwn(scenes, name) ? scenes[name] : undefined
+  if (scene === undefined || operands.length > 1)
+    usageError(program.name, `found ${JSON.stringify(operands.join(' '))}, allowed: ${program.operands}`)
+  try {
+    await scene.play(openStage(text => process.stdout.write(`${text}\n`)))
+    process.exit(exitCode.done)
+  } catch (error) {
+    if (!(error instanceof AskError)) throw error
+    process.stderr.write(`${program.name} ${name}: ${error.message}\n`)
+    process.exit(exitCode.failed)
+  }
+}
