@@ -32,7 +32,10 @@ export async function closeGently(app: FastifyInstance): Promise<void> {
   // A connection that turns idle after close() began would otherwise stay open until its keep-alive ends.
   const sweep = setInterval(() => app.server.closeIdleConnections(), IDLE_SWEEP_MS)
   const cut = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
-  await app.close()
-  clearInterval(sweep)
-  clearTimeout(cut)
+  try {
+    await app.close()
+  } finally {
+    clearInterval(sweep)
+    clearTimeout(cut)
+  }
 }

@@ -34,7 +34,7 @@ export interface Business {
 export interface Service {
   /** Rejects when a port cannot be had. */
   start(): Promise<{ address: Address; metrics: Address }>
-  /** Ends within two seconds, also with requests under way and nobody taking the spans. */
+  /** May be called again. Ends within two seconds, also with requests under way and nobody taking the spans. */
   stop(): Promise<void>
 }
 
@@ -66,16 +66,21 @@ export function createService(
   business.addRoutes(app)
 
   const metricsApp = metricsListener(metrics)
+  const stop = async () => {
+    stopping.abort()
+    await Promise.all([closeGently(app), closeGently(metricsApp)])
+    await business.close()
+    await Promise.race([tracing.stop(), new Promise(resolve => setTimeout(resolve, LAST_SPANS_MS).unref())])
+  }
+  let stopped: Promise<void> | undefined
   return {
     async start() {
       const address = await listen(app, settings.listen, metrics.connectionDropped)
       return { address, metrics: await listen(metricsApp, settings.metrics, metrics.connectionDropped) }
     },
-    async stop() {
-      stopping.abort()
-      await Promise.all([closeGently(app), closeGently(metricsApp)])
-      await business.close()
-      await Promise.race([tracing.stop(), new Promise(resolve => setTimeout(resolve, LAST_SPANS_MS).unref())])
+    stop() {
+      stopped ??= stop()
+      return stopped
     },
   }
 }
