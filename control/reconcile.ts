@@ -44,7 +44,7 @@ export interface ReconcilerParts {
 /** Registrations are gathered this long before they are published. */
 const GATHER_MS = 50
 const SEEN_VERSIONS_MAX = 32
-const nothing: ReadonlyMap<string, never> = new Map()
+const nothing = new Map<string, never>()
 
 /** Puts `mesh` in force at once. */
 export function createReconciler(first: Mesh, parts: ReconcilerParts): Reconciler {

@@ -1,13 +1,20 @@
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
-import type { TSchema } from 'typebox'
+import Type, { type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Convert } from 'typebox/value'
 import { type Address, formatAddress, listen } from '../../runtime/address.ts'
 import { type Refusal, refuse } from '../refusal.ts'
-import '../route-doc.ts'
+import type { RouteDoc } from '../route-doc.ts'
 import { type DocumentedRoute, openApiDocument } from './openapi.ts'
 
 const BODY_BYTES_MAX = 64 * 1024
+
+/** Routes that every program has, and that say nothing of themselves. */
+const plainRoutes: Readonly<Record<string, RouteDoc>> = {
+  '/health': { summary: 'Control lives', answer: Type.Object({ status: Type.Literal('ok') }) },
+  '/ready': { summary: 'Control does its work; what does not hold is told', answer: Type.Unknown(), refuses: [503] },
+  '/metrics': { summary: "Control's own metrics, for Prometheus" },
+}
 
 /** The HTTP server of the API: every refusal has one shape, and every route stands in the OpenAPI document. */
 export function createApiServer(version: string): FastifyInstance {
@@ -20,12 +27,14 @@ export function createApiServer(version: string): FastifyInstance {
   app.setValidatorCompiler(({ schema, httpPart }) => validatorOf(schema as TSchema, httpPart ?? 'request'))
   const routes: DocumentedRoute[] = []
   app.addHook('onRoute', ({ method, url, schema, config }) => {
-    const doc = config?.doc
+    const doc = config?.doc ?? plainRoutes[url]
     if (doc)
       for (const one of [method].flat())
         if (one !== 'HEAD') routes.push({ method: one, url, doc, schema: schema ?? {} })
   })
-  app.get('/openapi.json', async () => openApiDocument(version, routes))
+  app.get('/openapi.json', { config: { doc: { summary: 'This document', answer: Type.Unknown() } } }, async () =>
+    openApiDocument(version, routes),
+  )
   app.setErrorHandler<FastifyError>((error, request, reply) => {
     const statusCode = error.statusCode ?? 500
     if (statusCode >= 500) request.log.error({ err: error }, 'request failed')

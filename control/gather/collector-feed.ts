@@ -28,6 +28,8 @@ export interface FeedEvents {
   onTick(tick: Tick): void
   /** A line that could not be read; the stream goes on. */
   onInvalid(reason: string): void
+  /** The connection that was greeted is over. */
+  onDisconnected(): void
   /** Once for each loss, and once for a first attempt that fails; not again for each further attempt. */
   onLost(reason: string): void
 }
@@ -57,6 +59,7 @@ export function collectorFeed(
 
   const lost = (reason: string) => {
     if (closed) return
+    if (connected) events.onDisconnected()
     connected = false
     problem = reason
     if (!toldLost) events.onLost(reason)

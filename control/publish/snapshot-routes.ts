@@ -18,12 +18,14 @@ export interface SnapshotParts {
   mesh(): MeshConfig
   catalog: Catalog
   streams: SnapshotStreams
-  /** The proxy's service has another set of endpoints. */
-  endpointsChanged(service: string, version: string): void
-  events: {
-    proxyJoined(registration: Registration, warning: string | undefined): void
-    proxyRefused(reason: string): void
-    proxyLeft(registration: Registration, why: 'said-goodbye'): void
+  membership: {
+    joined(
+      registration: Registration,
+      was: { before: Registration | undefined; changed: boolean },
+      warning?: string,
+    ): void
+    left(registration: Registration, why: 'said-goodbye'): void
+    refused(reason: string): void
   }
 }
 
@@ -41,34 +43,29 @@ const goodbye: RouteDoc = {
 
 /** GET /v1/snapshots and DELETE /v1/instances/{instance}. */
 export function snapshotRoutes(app: FastifyInstance, parts: SnapshotParts): void {
-  const { clock, catalog, streams, events } = parts
+  const { clock, catalog, streams, membership } = parts
   const hello = `${JSON.stringify({ protocol: PROTOCOL, program: 'control', version: parts.version })}\n`
 
   app.get('/v1/snapshots', { config: { doc: { ...follow, query: Registration } } }, (request, reply) => {
     const read = readRegistration(request.query, parts.mesh())
     if (read.status === 'refused') {
-      events.proxyRefused(read.refusal.message)
+      membership.refused(read.refusal.message)
       return refuse(reply, 400, read.refusal)
     }
     const { registration, warning } = read
-    const { instance, service, version, kind } = registration
+    const { instance } = registration
     const before = catalog.get(instance)?.registration
     const registered = catalog.register(registration, clock.wall())
     if (registered.status === 'full') {
       const message = `${registered.instancesMax} proxies are registered, which is all that this control takes.`
-      events.proxyRefused(message)
+      membership.refused(message)
       return refuse(reply, 503, {
         error: 'full',
         message,
         hint: 'Divide the mesh, or end proxies that are not needed.',
       })
     }
-    events.proxyJoined(registration, warning)
-    if (registered.changed) {
-      if (before?.kind === 'sidecar' && before.service !== service)
-        parts.endpointsChanged(before.service, before.version)
-      if (kind === 'sidecar') parts.endpointsChanged(service, version)
-    }
+    membership.joined(registration, { before, changed: registered.changed }, warning)
     reply.hijack()
     const response = reply.raw
     response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
@@ -89,9 +86,7 @@ export function snapshotRoutes(app: FastifyInstance, parts: SnapshotParts): void
         return refuse(reply, 404, { error: 'unknown-instance', message, hint: 'GET /v1/status lists those that are.' })
       }
       streams.end(instance, 'left')
-      events.proxyLeft(gone.registration, 'said-goodbye')
-      if (gone.registration.kind === 'sidecar')
-        parts.endpointsChanged(gone.registration.service, gone.registration.version)
+      membership.left(gone.registration, 'said-goodbye')
       return reply.send({ instance })
     },
   )

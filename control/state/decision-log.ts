@@ -12,12 +12,14 @@ export interface DecisionLog {
   /** Told of each decision after it was written; the returned function ends it. */
   follow(follower: (decision: Decision) => void): () => void
   lastOf(service: string): Decision | undefined
+  last(): Decision | undefined
 }
 
 export function decisionLog(store: StateStore, clock: Clock): DecisionLog {
   const followers = new Set<(decision: Decision) => void>()
   const last = new Map<string, Decision | undefined>()
   let lastId = store.lastDecisionId()
+  let newest = store.decisions({ limit: 1 })[0]
   return {
     record(undated, epoch, along) {
       const time = new Date(clock.wall()).toISOString()
@@ -25,6 +27,7 @@ export function decisionLog(store: StateStore, clock: Clock): DecisionLog {
       store.write({ ...along, decisions })
       for (const decision of decisions) {
         last.set(decision.service, decision)
+        newest = decision
         for (const follower of followers) follower(decision)
       }
       return decisions
@@ -37,5 +40,6 @@ export function decisionLog(store: StateStore, clock: Clock): DecisionLog {
       if (!last.has(service)) last.set(service, store.decisions({ service, limit: 1 })[0])
       return last.get(service)
     },
+    last: () => newest,
   }
 }

@@ -26,6 +26,8 @@ export interface DecisionQuery {
 export interface StateStore {
   write(change: Change): void
   decisions(query: DecisionQuery): Decision[]
+  /** Oldest first: those with a higher id. */
+  decisionsAfter(id: number, limit: number): Decision[]
   lastDecisionId(): number
   kept(name: string): string | undefined
   instances(): Registration[]
@@ -117,6 +119,10 @@ export function openStore(
         service === undefined ? sql.decisions.all(before, limit) : sql.decisionsOf.all(service, before, limit)
       return [...fresh, ...rows.map(row => JSON.parse(row['json'] as string) as Decision)].slice(0, limit)
     },
+    decisionsAfter(id, limit) {
+      const rows = sql.decisionsAfter.all(id, limit).map(row => JSON.parse(row['json'] as string) as Decision)
+      return [...rows, ...waiting.filter(decision => decision.id > id)].slice(0, limit)
+    },
     lastDecisionId: () => waiting.at(-1)?.id ?? (sql.lastId.get() as { id: number | null }).id ?? 0,
     kept: name => texts.get(name) ?? (sql.kept.get(name) as { value: string } | undefined)?.value,
     instances: () => sql.instances.all().map(row => JSON.parse(row['json'] as string) as Registration),
@@ -138,6 +144,7 @@ function statements(database: DatabaseSync) {
     trim: database.prepare('DELETE FROM decision WHERE id <= (SELECT max(id) FROM decision) - ?'),
     decisions: database.prepare('SELECT json FROM decision WHERE id < ? ORDER BY id DESC LIMIT ?'),
     decisionsOf: database.prepare('SELECT json FROM decision WHERE service = ? AND id < ? ORDER BY id DESC LIMIT ?'),
+    decisionsAfter: database.prepare('SELECT json FROM decision WHERE id > ? ORDER BY id LIMIT ?'),
     lastId: database.prepare('SELECT max(id) AS id FROM decision'),
     keep: database.prepare('INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)'),
     kept: database.prepare('SELECT value FROM kept WHERE name = ?'),
