@@ -27,9 +27,6 @@ export const TOKEN_LOWER = tableOf(code =>
   isAlphanumeric(code) || TOKEN_PUNCTUATION.includes(String.fromCharCode(code)) ? lowered(code) : 0,
 )
 
-/** 1 for HTAB, SP, visible ASCII and obs-text: what a field value or reason phrase may hold (RFC 9110, 5.5). */
-export const FIELD_VALUE = tableOf(code => (code === HTAB || (code >= SP && code !== 0x7f) ? 1 : 0))
-
 /**
  * 1 for visible ASCII without `#`: what a request target may hold. Some of these (`|`, `{`, `"`) are not in RFC 3986,
  * but clients send them and no peer takes them for a delimiter. A fragment never belongs on the wire (RFC 9112, 3.2).

@@ -1,15 +1,6 @@
 // Hot path: what the fields of a head say about framing and the connection, gathered while they are scanned.
 import { TOKEN_LOWER } from './chars.ts'
-import {
-  CONNECTION,
-  CONTENT_LENGTH,
-  EXPECT,
-  HOST,
-  PROXY_CONNECTION,
-  TE,
-  TRANSFER_ENCODING,
-  UPGRADE,
-} from './field-names.ts'
+import { CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE } from './field-names.ts'
 import { type InvalidMessage, invalid, type Side } from './invalid.ts'
 import { CONNECTION_OPTIONS_MAX, CONTENT_LENGTH_DIGITS_MAX } from './limits.ts'
 
@@ -82,9 +73,8 @@ export class FramingFacts {
       case TE:
         this.#te(value)
         break
-      case PROXY_CONNECTION: // an old misunderstanding that means nothing to us, but must not travel on
-        break
     }
+    // These, and the rest that means nothing to us (Keep-Alive, Proxy-Connection ...), must not travel on.
     this.hopByHop = true
     return null
   }

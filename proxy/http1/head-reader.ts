@@ -1,23 +1,19 @@
 // Hot path: one head per request and per answer. A head that arrives in one chunk is one latin1 string, scanned once.
-import type { InvalidMessage } from './invalid.ts'
+import { LF } from './chars.ts'
+import { type InvalidMessage, invalid, type Side } from './invalid.ts'
+import { Lines } from './lines.ts'
 
-/**
- * Reads lines into a result. Judges only whole lines, so that what it says can never depend on how the bytes were split.
- */
+/** Reads lines into a result. */
 export interface LineParser<Result> {
-  /**
-   * Takes the whole lines of `text` and returns the position behind the last one taken. Sets `result` when the section
-   * has ended or is invalid. Whoever calls it again passes the rest as the beginning of the next text.
-   */
-  scan(text: string): number
-  /** The section, its fault, or null while more lines are needed. */
-  result: Result | InvalidMessage | null
-  /** Bytes the line now being read may have, its end included. */
+  readonly side: Side
+  /** True once the section has begun (empty lines before a request line do not count). */
+  readonly started: boolean
+  /** Takes the current line of `lines`. Returns the result once the section has ended or is invalid, else null. */
+  line(lines: Lines): Result | InvalidMessage | null
+  /** Bytes the next line may have, its end included. */
   lineBytesMax(): number
   /** The fault of a line that is longer. */
   lineTooLong(): InvalidMessage
-  /** True once the section has begun (empty lines before a request line do not count). */
-  readonly started: boolean
   /** Makes ready for the next section. */
   reset(): void
 }
@@ -56,23 +52,34 @@ export class HeadReader<Result> {
    * is of no use), or INCOMPLETE. The chunk is not kept.
    */
   feed(chunk: Buffer, from: number): Result | InvalidMessage | Incomplete {
-    const parser = this.#parser
     let at = from
     while (at < chunk.length) {
       const to = Math.min(at + WINDOW_BYTES, chunk.length)
-      const piece = chunk.toString('latin1', at, to)
+      const result = this.#read(chunk, at, to)
+      if (result !== null) return result
       at = to
-      const carried = this.#carried
-      const text = carried === '' ? piece : carried + piece
-      // Without this a line that comes byte by byte would be scanned from its beginning for every byte.
-      const hasLineEnd = carried === '' || piece.includes('\n')
-      const taken = hasLineEnd ? parser.scan(text) : 0
-      if (parser.result !== null) return this.#finish(at - (text.length - taken), parser.result)
-      this.#carried = taken === 0 ? text : text.slice(taken)
-      if (this.#carried.length > parser.lineBytesMax()) return this.#finish(at, parser.lineTooLong())
     }
     this.end = chunk.length
     return INCOMPLETE
+  }
+
+  #read(chunk: Buffer, from: number, to: number): Result | InvalidMessage | null {
+    const parser = this.#parser
+    const carried = this.#carried
+    // Without this a line that comes byte by byte would be scanned from its beginning for every byte.
+    if (carried !== '' && !hasLineFeed(chunk, from, to)) {
+      this.#carried = carried + chunk.toString('latin1', from, to)
+      return this.#carried.length > parser.lineBytesMax() ? this.#finish(to, parser.lineTooLong()) : null
+    }
+    lines.load(carried, chunk, from, to)
+    while (lines.next(parser.lineBytesMax())) {
+      const result = parser.line(lines)
+      if (result !== null) return this.#finish(from - carried.length + lines.end, result)
+    }
+    if (lines.tooLong) return this.#finish(to, parser.lineTooLong())
+    if (lines.fault !== '') return this.#finish(to, invalid(parser.side, 400, lines.fault))
+    this.#carried = lines.rest()
+    return null
   }
 
   #finish(end: number, result: Result | InvalidMessage): Result | InvalidMessage {
@@ -81,4 +88,12 @@ export class HeadReader<Result> {
     this.#parser.reset()
     return result
   }
+}
+
+/** Shared by all readers: a piece is loaded, read and left within one call of feed. */
+const lines = new Lines()
+
+function hasLineFeed(chunk: Buffer, from: number, to: number): boolean {
+  const at = chunk.indexOf(LF, from)
+  return at >= 0 && at < to
 }

@@ -3,6 +3,7 @@ import { FieldSection } from './field-section.ts'
 import { HeadReader, type LineParser } from './head-reader.ts'
 import { type InvalidMessage, invalid } from './invalid.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from './limits.ts'
+import type { Lines } from './lines.ts'
 import { RequestLine } from './request-line.ts'
 import { authorityOfAbsolute, isAuthority, pathOfAbsolute, type TargetForm } from './target.ts'
 
@@ -48,7 +49,7 @@ export function requestHeadReader(limits: HeadLimits = DEFAULT_HEAD_LIMITS): Hea
 }
 
 class RequestHeadParser implements LineParser<RequestHead> {
-  result: RequestHead | InvalidMessage | null = null
+  readonly side = 'request'
   readonly #line: RequestLine
   readonly #section: FieldSection
 
@@ -62,7 +63,6 @@ class RequestHeadParser implements LineParser<RequestHead> {
   }
 
   reset(): void {
-    this.result = null
     this.#line.reset()
     this.#section.reset()
   }
@@ -75,20 +75,17 @@ class RequestHeadParser implements LineParser<RequestHead> {
     return this.started ? this.#section.lineTooLong() : this.#line.tooLong()
   }
 
-  scan(text: string): number {
+  line(lines: Lines): RequestHead | InvalidMessage | null {
     const line = this.#line
     const section = this.#section
-    let at = 0
     if (line.method === '') {
-      at = line.scan(text)
-      this.result = line.fault
-      if (line.method === '') return at
+      const fault = line.take(lines)
       section.bytesTaken = line.bytes
+      return fault
     }
-    at = section.scan(text, at)
-    if (section.fault !== null) this.result = section.fault
-    else if (section.ended) this.result = this.#complete()
-    return at
+    section.line(lines)
+    if (section.fault !== null) return section.fault
+    return section.ended ? this.#complete() : null
   }
 
   #complete(): RequestHead | InvalidMessage {
@@ -102,7 +99,7 @@ class RequestHeadParser implements LineParser<RequestHead> {
     let authority = facts.host ?? ''
     if (form === 'absolute') authority = authorityOfAbsolute(target)
     else if (form === 'authority') authority = target
-    if (form !== 'origin') setHost(fields, authority)
+    if (form === 'absolute' || form === 'authority') setHost(fields, authority)
     return {
       status: 'complete',
       method: this.#line.method,

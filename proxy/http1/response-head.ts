@@ -1,9 +1,10 @@
 // Hot path: one response head an exchange.
-import { CR, FIELD_VALUE, LF, SP } from './chars.ts'
-import { bareLineEnd, FieldSection } from './field-section.ts'
+import { SP } from './chars.ts'
+import { FieldSection } from './field-section.ts'
 import { HeadReader, type LineParser } from './head-reader.ts'
 import { type InvalidMessage, invalid } from './invalid.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from './limits.ts'
+import type { Lines } from './lines.ts'
 
 /** A response head that keeps every rule of RFC 9112 and of the limits. */
 export interface ResponseHead {
@@ -37,7 +38,7 @@ export function responseHeadReader(limits: HeadLimits = DEFAULT_HEAD_LIMITS): He
 }
 
 class ResponseHeadParser implements LineParser<ResponseHead> {
-  result: ResponseHead | InvalidMessage | null = null
+  readonly side = 'response'
   readonly #limits: HeadLimits
   readonly #section: FieldSection
   #statusCode = 0
@@ -54,7 +55,6 @@ class ResponseHeadParser implements LineParser<ResponseHead> {
   }
 
   reset(): void {
-    this.result = null
     this.#section.reset()
     this.#statusCode = 0
   }
@@ -67,50 +67,27 @@ class ResponseHeadParser implements LineParser<ResponseHead> {
     return this.#section.lineTooLong()
   }
 
-  scan(text: string): number {
-    let at = 0
-    if (this.#statusCode === 0) {
-      at = this.#scanStatusLine(text)
-      if (this.#statusCode === 0) return at
-    }
+  line(lines: Lines): ResponseHead | InvalidMessage | null {
+    if (this.#statusCode === 0) return this.#statusLine(lines)
     const section = this.#section
-    at = section.scan(text, at)
-    if (section.fault !== null) this.result = section.fault
-    else if (section.ended) this.result = this.#complete()
-    return at
+    section.line(lines)
+    if (section.fault !== null) return section.fault
+    return section.ended ? this.#complete() : null
   }
 
   /** `HTTP/1.x code reason`. The space before an empty reason may be missing, as it often is. */
-  #scanStatusLine(text: string): number {
-    const minorVersion = minorVersionAt(text)
-    const statusCode = statusCodeAt(text, 9)
-    let lineEnd = 12
-    if (text.charCodeAt(12) === SP) while (FIELD_VALUE[text.charCodeAt(lineEnd)] === 1) lineEnd++
-    const isWhole = text.charCodeAt(lineEnd) === CR && text.charCodeAt(lineEnd + 1) === LF
-    if (minorVersion < 0 || statusCode < 100 || text.charCodeAt(8) !== SP || !isWhole)
-      return this.#stopped(text, lineEnd)
-    const next = lineEnd + 2
-    if (next > this.#limits.headBytesMax) {
-      this.result = this.lineTooLong()
-      return 0
+  #statusLine({ text, bytes, from, to }: Lines): InvalidMessage | null {
+    const minorVersion = text.startsWith('HTTP/1.1 ', from) ? 1 : text.startsWith('HTTP/1.0 ', from) ? 0 : -1
+    const statusCode = statusCodeAt(bytes, from + 9)
+    const codeEnd = from + 12
+    if (minorVersion < 0 || statusCode < 100 || (to !== codeEnd && bytes[codeEnd] !== SP)) {
+      return this.#fault('the status line is not HTTP/1.0 or HTTP/1.1 with a three-digit code')
     }
     this.#statusCode = statusCode
-    this.#reason = text.slice(13, lineEnd)
+    this.#reason = text.slice(codeEnd + 1, to)
     this.#minorVersion = minorVersion === 0 ? 0 : 1
-    this.#section.bytesTaken = next
-    return next
-  }
-
-  /** As FieldSection's: a line is judged only when it is whole. */
-  #stopped(text: string, at: number): number {
-    const lineFeed = text.indexOf('\n')
-    if (lineFeed < 0) return 0
-    if (lineFeed + 1 > this.#limits.headBytesMax) this.result = this.lineTooLong()
-    else
-      this.result = this.#fault(
-        bareLineEnd(text, at) || 'the status line is not HTTP/1.0 or HTTP/1.1 with a three-digit code',
-      )
-    return 0
+    this.#section.bytesTaken = to + 2 - from
+    return null
   }
 
   #complete(): ResponseHead | InvalidMessage {
@@ -139,18 +116,12 @@ class ResponseHeadParser implements LineParser<ResponseHead> {
   }
 }
 
-/** 1 for `HTTP/1.1`, 0 for `HTTP/1.0` at the beginning of `text`, else -1. */
-function minorVersionAt(text: string): number {
-  if (text.startsWith('HTTP/1.1')) return 1
-  return text.startsWith('HTTP/1.0') ? 0 : -1
-}
-
 /** The three digits at `at` as a number, or -1. */
-function statusCodeAt(text: string, at: number): number {
+function statusCodeAt(bytes: Uint8Array, at: number): number {
   let code = 0
   for (let i = at; i < at + 3; i++) {
-    const digit = text.charCodeAt(i) - 0x30
-    if (!(digit >= 0 && digit <= 9)) return -1
+    const digit = bytes[i]! - 0x30
+    if (digit < 0 || digit > 9) return -1
     code = code * 10 + digit
   }
   return code

@@ -2,6 +2,7 @@ import { FieldSection } from './field-section.ts'
 import { HeadReader, type LineParser } from './head-reader.ts'
 import type { InvalidMessage, Side } from './invalid.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from './limits.ts'
+import type { Lines } from './lines.ts'
 
 /**
  * Fields that mean something for framing, routing, authentication, or the handling of the content, and so come too late
@@ -28,10 +29,11 @@ export function trailerReader(side: Side, limits: HeadLimits = DEFAULT_HEAD_LIMI
 }
 
 class TrailerParser implements LineParser<string[]> {
-  result: string[] | InvalidMessage | null = null
+  readonly side: Side
   readonly #section: FieldSection
 
   constructor(side: Side, limits: HeadLimits) {
+    this.side = side
     this.#section = new FieldSection(side, limits, false)
   }
 
@@ -40,7 +42,6 @@ class TrailerParser implements LineParser<string[]> {
   }
 
   reset(): void {
-    this.result = null
     this.#section.reset()
   }
 
@@ -52,12 +53,11 @@ class TrailerParser implements LineParser<string[]> {
     return this.#section.lineTooLong()
   }
 
-  scan(text: string): number {
+  line(lines: Lines): string[] | InvalidMessage | null {
     const section = this.#section
-    const end = section.scan(text, 0)
-    if (section.fault !== null) this.result = section.fault
-    else if (section.ended) this.result = allowedOf(section.fields)
-    return end
+    section.line(lines)
+    if (section.fault !== null) return section.fault
+    return section.ended ? allowedOf(section.fields) : null
   }
 }
 
