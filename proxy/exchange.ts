@@ -75,8 +75,8 @@ export interface UpstreamSide extends BodySink {
   resumeResponse(): void
 }
 
-/** The service name by which the inbound direction names its one upstream: the own application. */
-export const APP = 'app'
+/** The name under which send/ knows the proxy's own application. No service can have it: service names have no dot. */
+export const APP = '.app'
 
 /** Where the request came in. */
 export type Direction = 'inbound' | 'outbound' | 'gateway'

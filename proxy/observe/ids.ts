@@ -5,15 +5,15 @@ export interface Ids {
   traceId(): string
   /** 64 bits, 16 lower-case hex digits, never all zero. */
   spanId(): string
-  /** A version 4 UUID. */
+  /** A version 7 UUID (RFC 9562, 5.7): sorts by time. */
   requestId(): string
 }
 
 const POOL_BYTES = 8192
 const ZEROS = '0'.repeat(32)
 
-/** `fill` fills a buffer with random bytes (crypto.randomFillSync). */
-export function randomIds(fill: (pool: Buffer) => void): Ids {
+/** `fill` fills a buffer with random bytes (crypto.randomFillSync); `wall` tells milliseconds since 1970. */
+export function randomIds(fill: (pool: Buffer) => void, wall: () => number): Ids {
   const pool = Buffer.allocUnsafe(POOL_BYTES)
   let at = POOL_BYTES
   const cut = (bytes: number): string => {
@@ -35,9 +35,10 @@ export function randomIds(fill: (pool: Buffer) => void): Ids {
     traceId: () => nonZero(16),
     spanId: () => nonZero(8),
     requestId() {
-      const hex = cut(16)
-      const variant = '89ab'[Number.parseInt(hex[16]!, 16) & 3]
-      return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`
+      const time = Math.floor(wall()).toString(16).padStart(12, '0')
+      const hex = cut(10)
+      const variant = '89ab'[Number.parseInt(hex[3]!, 16) & 3]
+      return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`
     },
   }
 }

@@ -1,0 +1,63 @@
+import { envoyClusters } from '../../protocol/envoy/clusters.ts'
+import { envoyListener, type ListenerShape } from '../../protocol/envoy/listeners.ts'
+import { envoyGatewayRouteConfig, envoyRouteConfig } from '../../protocol/envoy/routes.ts'
+import type { AdminView, ListenerView } from './view.ts'
+
+/** GET /config_dump: the policy in force in the shapes of Envoy's admin.v3.ConfigDump, so that tools and eyes trained on Envoy read it. */
+export function configDump(view: AdminView): unknown {
+  const policy = view.policy()
+  const version = String(policy.epoch)
+  const upstreams = [...policy.upstreams.values()].map(({ upstream }) => upstream)
+  const byName = new Map(upstreams.map(upstream => [upstream.service, upstream]))
+  const routes = upstreams.map(envoyRouteConfig)
+  if (policy.listener?.kind === 'gateway')
+    routes.push(envoyGatewayRouteConfig(policy.listener.service, policy.listener.routes, byName))
+  return {
+    configs: [
+      {
+        '@type': 'type.googleapis.com/envoy.admin.v3.BootstrapConfigDump',
+        bootstrap: {
+          node: {
+            id: view.node.id,
+            cluster: view.node.service,
+            metadata: { version: view.node.version, role: view.node.role },
+            user_agent_name: 'trimtab',
+            user_agent_version: view.programVersion,
+          },
+        },
+      },
+      {
+        '@type': 'type.googleapis.com/envoy.admin.v3.ClustersConfigDump',
+        version_info: version,
+        dynamic_active_clusters: upstreams.flatMap(envoyClusters).map(cluster => ({ version_info: version, cluster })),
+      },
+      {
+        '@type': 'type.googleapis.com/envoy.admin.v3.ListenersConfigDump',
+        version_info: version,
+        dynamic_listeners: view.listeners().map(listener => ({
+          name: listener.name,
+          active_state: { version_info: version, listener: envoyListener(shapeOf(view, listener)) },
+        })),
+      },
+      {
+        '@type': 'type.googleapis.com/envoy.admin.v3.RoutesConfigDump',
+        dynamic_route_configs: routes.map(route_config => ({ version_info: version, route_config })),
+      },
+    ],
+  }
+}
+
+function shapeOf(view: AdminView, listener: ListenerView): ListenerShape {
+  const { telemetry, listener: self } = view.policy()
+  return {
+    name: listener.name,
+    address: listener.address,
+    direction: listener.direction,
+    ...(listener.direction === 'inbound'
+      ? { cluster: 'local_app' }
+      : { routeConfig: listener.direction === 'gateway' ? (self?.service ?? listener.name) : 'outbound' }),
+    sample: telemetry?.sample ?? 1,
+    spansCollector: view.spansUrl(),
+    sharedSpanContext: telemetry?.sharedSpanContext ?? false,
+  }
+}

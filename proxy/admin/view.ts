@@ -1,0 +1,36 @@
+import type { Registry } from 'prom-client'
+import type { Log } from '../../runtime/log.ts'
+import type { Checks } from '../../runtime/ops.ts'
+import type { ListenerStats } from '../accept/stats.ts'
+import type { Direction } from '../exchange.ts'
+import type { Explanation, Question } from '../route/explain.ts'
+import type { Policy } from '../route/policy.ts'
+import type { ClusterStats, EndpointStats } from '../send/stats.ts'
+
+/** What the admin interface may look at, and the few things that it may change. */
+export interface AdminView {
+  node: { id: string; service: string; version: string; role: string }
+  programVersion: string
+  startedWallMs: number
+  policy: () => Policy
+  clusters: () => { stats: ClusterStats; endpoints: readonly EndpointStats[] }[]
+  listeners: () => ListenerView[]
+  spansUrl: () => string | undefined
+  registry: Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>
+  checks: () => Checks
+  explain: (question: Question) => Explanation
+  log: Log
+  /** LIVE, DRAINING or INITIALIZING, as Envoy's server_info says it. */
+  state: () => 'LIVE' | 'DRAINING' | 'INITIALIZING'
+  failHealth: (failed: boolean) => void
+  drain: () => void
+  quit: () => void
+  clock: { wall(): number; now(): number }
+}
+
+export interface ListenerView {
+  name: string
+  address: string
+  direction: Direction
+  stats: ListenerStats
+}
