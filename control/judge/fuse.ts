@@ -24,18 +24,21 @@ export interface Fused {
   knownBy: number
 }
 
-/** Adds up the fresh reports of all calling services; stale ones are dropped. */
+/** Adds up the fresh reports of all calling services. */
 export function fusedOf(reports: FuseReports, nowMs: number): Fused {
   const fused = { fusedBy: 0, knownBy: 0 }
-  for (const [source, report] of reports) {
-    if (nowMs - report.atMs > FUSE_FRESH_MS) {
-      reports.delete(source)
-      continue
-    }
+  for (const report of reports.values()) {
+    if (nowMs - report.atMs > FUSE_FRESH_MS) continue
     fused.fusedBy += report.fusedBy
     fused.knownBy += report.knownBy
   }
   return fused
+}
+
+/** Takes a caller's word, and forgets what has become stale. */
+export function noteFused(reports: FuseReports, source: string, fused: Fused, nowMs: number): void {
+  for (const [other, { atMs }] of reports) if (nowMs - atMs > FUSE_FRESH_MS) reports.delete(other)
+  reports.set(source, { ...fused, atMs: nowMs })
 }
 
 /** More than half of the proxies that know it hold it out. */

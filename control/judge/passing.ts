@@ -1,3 +1,5 @@
+import type { JudgeSettings } from './settings.ts'
+
 /**
  * The test the other way: is this one good enough to have more? Wald's sequential probability ratio test, per request, of "as good as the
  * others" against "bad more often than the others by more than the tolerance". Passed at `passAt` to 1: something that is worse by the
@@ -38,4 +40,8 @@ export function stepPassing(
 export function verdictOf(passing: Passing, { passAt, failAt }: PassingSettings): 'passed' | 'failed' | 'open' {
   if (passing.ln >= Math.log(passAt) - 1e-9) return 'passed'
   return passing.ln <= -Math.log(failAt) ? 'failed' : 'open'
+}
+
+export function passingSettings(settings: JudgeSettings): PassingSettings {
+  return { tolerance: settings.returnTolerance, passAt: settings.returnEvidence, failAt: settings.relapseEvidence }
 }

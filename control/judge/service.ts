@@ -16,6 +16,8 @@ export interface ServiceState {
   callers: Map<string, number>
   lastRequestAtMs: number
   data: DataState
+  /** The log says that this service is frozen while the rest of the mesh is not. */
+  frozenAlone: boolean
   missing: string[]
   /** A common cause was found and is not over. */
   common: { atMs: number; burningAtMs: number; kind: Kind } | undefined
@@ -57,6 +59,8 @@ export interface VersionState {
   quietUntilMs: number
   /** Trace ids of failed or slow requests, the newest last. */
   traces: string[]
+  /** When neither file nor catalog named it any more; undefined while one does. */
+  goneAtMs: number | undefined
 }
 
 export type Health =
@@ -89,6 +93,7 @@ export function createService(settings: ServiceSettings, nowMs: number): Service
     callers: new Map(),
     lastRequestAtMs: nowMs,
     data: 'idle',
+    frozenAlone: false,
     missing: [],
     common: undefined,
     regained: [],
@@ -106,6 +111,7 @@ export function createVersion(nowMs: number): VersionState {
     pinned: undefined,
     quietUntilMs: 0,
     traces: [],
+    goneAtMs: undefined,
   }
 }
 
@@ -130,9 +136,10 @@ export function askedWeight(service: ServiceState, name: string): number {
   return service.versions.get(name)?.setWeight ?? service.settings.versions.get(name) ?? 0
 }
 
+/** The weight in force. */
 export function weightOf(service: ServiceState, name: string): number {
   const version = service.versions.get(name)
-  if (!version) return 0
+  if (!version || version.goneAtMs !== undefined) return 0
   return version.pinned ?? askedWeight(service, name) * factorOf(version.stage)
 }
 
@@ -141,35 +148,42 @@ export function factorOf(stage: Stage): number {
   return stage.at === 'held' ? 0 : stage.factor
 }
 
-/** Weights in force. */
+/** Weights in force of the versions that there are. */
 export function weightsOf(service: ServiceState): Map<string, number> {
-  return new Map([...service.versions.keys()].map(name => [name, weightOf(service, name)]))
+  return new Map(presentVersions(service).map(([name]) => [name, weightOf(service, name)]))
 }
 
-/** Endpoints of a version that are registered now. */
+export function presentVersions(service: ServiceState): [name: string, version: VersionState][] {
+  return [...service.versions].filter(([, version]) => version.goneAtMs === undefined)
+}
+
+/** Versions that take part in judgement: present, and not held at weight 0. */
+export function playingVersions(service: ServiceState): [name: string, version: VersionState][] {
+  return presentVersions(service).filter(([, { stage, pinned }]) => stage.at !== 'held' || pinned !== undefined)
+}
+
+/** Endpoints that are registered now. */
+export function presentEndpoints(service: ServiceState): [id: string, endpoint: EndpointState][] {
+  return [...service.endpoints].filter(([, endpoint]) => endpoint.goneAtMs === undefined)
+}
+
+/** Registered endpoints of a version. */
 export function endpointsOf(service: ServiceState, version: string): [id: string, endpoint: EndpointState][] {
-  return [...service.endpoints].filter(([, each]) => each.version === version && each.goneAtMs === undefined)
-}
-
-export function healthOf(endpoint: EndpointState): EndpointHealth {
-  return endpoint.health.at
+  return presentEndpoints(service).filter(([, endpoint]) => endpoint.version === version)
 }
 
 /** Health in force of what is registered. */
 export function healthsOf(service: ServiceState): Map<string, EndpointHealth> {
-  const healths = new Map<string, EndpointHealth>()
-  for (const [id, endpoint] of service.endpoints)
-    if (endpoint.goneAtMs === undefined) healths.set(id, healthOf(endpoint))
-  return healths
+  return new Map(presentEndpoints(service).map(([id, endpoint]) => [id, endpoint.health.at]))
 }
 
-/** Whether anything carries requests to it: a weight, and an endpoint that is not ejected. */
+/** Whether it can carry requests: a weight, and an endpoint that is not ejected. */
 export function hasCapacity(service: ServiceState, version: string): boolean {
   if (weightOf(service, version) <= 0) return false
   return endpointsOf(service, version).some(([, endpoint]) => endpoint.health.at !== 'ejected')
 }
 
-/** What its budget is reckoned by, for each kind; undefined: not judged. */
+/** The share of good requests that each kind is held to; undefined: not judged. */
 export function targetOf(service: ServiceState, kind: Kind, settings: JudgeSettings): number | undefined {
   const { slo } = service.settings
   return kind === 'slow' ? slo?.latency?.share : (slo?.availability ?? settings.availabilityDefault)

@@ -1,0 +1,139 @@
+import { type Alarm, versionAlarm } from './alarm.ts'
+import { type Blame, blame, type EndpointCounts } from './blame.ts'
+import { takeCommonCause } from './common.ts'
+import { eject, type Finding, listed, quieten, shiftAway, type Turn } from './moves.ts'
+import { endpointAlarm, playingEndpoints, restOf } from './outlier.ts'
+import { takeProbes } from './probe.ts'
+import { takeReturns } from './return.ts'
+import { evidenceOf, stepTest, type Trial } from './sequential.ts'
+import { endpointsOf, type Kind, playingVersions, type VersionState } from './service.ts'
+import { endpointTick, type Judged, type Tally, versionTick } from './tally.ts'
+import { sumOf } from './windows.ts'
+
+/**
+ * One tick of one service, whose data are not dark: take the evidence in, then let what is on its way back go on or go again, then see
+ * whether a version or a host has to leave, then whether all suffer alike.
+ */
+export function assess(turn: Turn, tally: Tally): void {
+  takeEvidence(turn, tally)
+  takeReturns(turn, tally)
+  takeProbes(turn, tally)
+  takeVersionAlarms(turn)
+  takeEndpointAlarms(turn)
+  takeCommonCause(turn)
+}
+
+function takeEvidence(turn: Turn, tally: Tally): void {
+  const versions = playingVersions(turn.service).map(([name, tests]) => ({ tests, tick: versionTick(tally, name) }))
+  const endpoints = playingEndpoints(turn.service).map(([id, tests]) => ({ tests, tick: endpointTick(tally, id) }))
+  for (const candidates of [versions, endpoints]) stepAll(turn, candidates)
+}
+
+function stepAll(
+  { service, settings, nowMs }: Turn,
+  candidates: readonly { tests: Pick<VersionState, Kind>; tick: Judged }[],
+): void {
+  const whole: Judged = { all: 0, errors: 0, slow: 0 }
+  for (const { tick } of candidates) {
+    whole.all += tick.all
+    whole.errors += tick.errors
+    whole.slow += tick.slow
+  }
+  const judgeSlow = service.settings.slo?.latency !== undefined
+  for (const { tests, tick } of candidates) {
+    stepTest(tests.errors, trialOf(tick, whole, 'errors'), settings.tickEvidenceMax, nowMs)
+    if (judgeSlow) stepTest(tests.slow, trialOf(tick, whole, 'slow'), settings.slowTickEvidenceMax, nowMs)
+  }
+}
+
+/** One against all others. A row may count more failures than requests while a request spans two lines. */
+function trialOf(own: Judged, whole: Judged, kind: Kind): Trial {
+  const bad = Math.min(own[kind], own.all)
+  const restAll = whole.all - own.all
+  return { bad, all: own.all, restBad: Math.min(whole[kind] - own[kind], restAll), restAll }
+}
+
+/** An undecided question of host or version is not left open for longer: failing for so long, the version has to leave. */
+const UNDECIDED_MS_MAX = 30_000
+/** Its other endpoints got no request for so long: the failing ones are all that is known. */
+const UNKNOWN_MS_MAX = 2000
+
+function takeVersionAlarms(turn: Turn): void {
+  const { service, settings, nowMs } = turn
+  const suspects = playingVersions(service)
+    .filter(([, { quietUntilMs }]) => nowMs >= quietUntilMs)
+    .sort(([, a], [, b]) => evidenceOf(b.errors) - evidenceOf(a.errors))
+  for (const [name, version] of suspects) {
+    const alarm = versionAlarm(turn, name, version)
+    if (!alarm) continue
+    const blamed = alarm.by === 'fuse' ? ({ on: 'version', lnRatio: 0 } as const) : blameOf(turn, name, alarm)
+    if (blamed.on === 'undecided' && nowMs - alarm.sinceMs < UNDECIDED_MS_MAX) continue
+    if (blamed.on !== 'hosts') shiftAway(turn, name, withBlame(alarm.finding, blamed))
+    else if (!ejectHosts(turn, blamed.hosts, alarm.finding, blamed))
+      shiftAway(turn, name, withBlame(alarm.finding, blamed))
+    else quieten(version, nowMs + settings.settleMs, nowMs)
+  }
+}
+
+/** Ejects what is to blame of a version. False when the limit of ejections keeps it in: then the version has to leave. */
+function ejectHosts(turn: Turn, hosts: readonly string[], finding: Finding, blamed: Blame): boolean {
+  let outcome = true
+  for (const id of hosts) {
+    const endpoint = turn.service.endpoints.get(id)
+    // One that is out already explains what still fails.
+    if (endpoint?.health.at !== 'healthy' || turn.nowMs < endpoint.quietUntilMs) continue
+    const reason = `${finding.reason}; the failures stand on ${listed(hosts)}, the rest of ${endpoint.version} is as good as the others`
+    const evidence = { ...withBlame(finding, blamed).evidence, hosts: listed(hosts) }
+    if (eject(turn, id, { ...finding, reason, evidence }) === 'limit') outcome = false
+  }
+  return outcome
+}
+
+function takeEndpointAlarms(turn: Turn): void {
+  const { service, nowMs } = turn
+  for (const [id, endpoint] of playingEndpoints(service)) {
+    if (nowMs < endpoint.quietUntilMs) continue
+    const alarm = endpointAlarm(turn, id, endpoint)
+    if (!alarm) continue
+    const blamed = blameOf(turn, endpoint.version, alarm)
+    if (blamed.on === 'version' || !blamed.hosts.includes(id)) continue
+    if (blamed.on === 'undecided' && !aloneAsked(turn, endpoint.version, blamed.hosts, alarm)) continue
+    const evidence = { ...alarm.finding.evidence, 'host : version (ln)': blamed.lnRatio }
+    eject(turn, id, { ...alarm.finding, evidence })
+  }
+}
+
+/** Host or version, by what its endpoints showed since the alarm's evidence began. */
+function blameOf(turn: Turn, name: string, alarm: Alarm): Blame {
+  const counts = countsSince(turn, name, alarm)
+  const ids = counts.map(({ id }) => id)
+  const span = spanOf(turn, alarm)
+  const field = alarm.kind === 'errors' ? 1 : 2
+  const others = restOf(turn.service, ids, turn.nowMs, span, field)
+  // A service of one version: its endpoints are measured by the alarmed one's others.
+  return blame(counts, others.all > 0 ? others : { bad: alarm.trial.restBad, all: alarm.trial.restAll })
+}
+
+function countsSince({ service, nowMs }: Turn, name: string, alarm: Alarm): EndpointCounts[] {
+  const span = spanOf({ nowMs }, alarm)
+  return endpointsOf(service, name).map(([id, { window }]) => {
+    const sums = sumOf(window, span, nowMs)
+    return { id, bad: sums[alarm.kind === 'errors' ? 1 : 2]!, all: sums[0]! }
+  })
+}
+
+/** From the tick in which the evidence began to this one. */
+function spanOf({ nowMs }: Pick<Turn, 'nowMs'>, { sinceMs }: Alarm): number {
+  return nowMs - sinceMs + 250
+}
+
+function aloneAsked(turn: Turn, name: string, hosts: readonly string[], alarm: Alarm): boolean {
+  if (turn.nowMs - alarm.sinceMs < UNKNOWN_MS_MAX) return false
+  return countsSince(turn, name, alarm).every(({ id, all }) => all === 0 || hosts.includes(id))
+}
+
+function withBlame(finding: Finding, blamed: Blame): Finding {
+  if (blamed.on === 'version' && blamed.lnRatio === 0) return finding
+  const side = blamed.on === 'version' ? 'version : host (ln)' : 'host : version (ln)'
+  return { ...finding, evidence: { ...finding.evidence, [side]: Math.min(blamed.lnRatio, 1e6) } }
+}

@@ -1,0 +1,121 @@
+import { countSlower } from '../../protocol/sketch.ts'
+import type { TickRow } from '../../protocol/tick.ts'
+import { noteCaller } from './data-state.ts'
+import { type Fused, noteFused } from './fuse.ts'
+import type { ServiceState } from './service.ts'
+import { addTo, failuresOf } from './windows.ts'
+
+/** One tick's rows of one service, added up by version (callers' view) and by endpoint (attempts). */
+export interface Tally {
+  /** Fields as in windows.ts: requests, http5xx, gateway, reset, timeout, rescued, slow. */
+  versions: Map<string, number[]>
+  /** Requests, failures, slow. */
+  endpoints: Map<string, number[]>
+}
+
+export interface Judged {
+  all: number
+  errors: number
+  slow: number
+}
+
+export function rowsByService(rows: readonly TickRow[]): Map<string, TickRow[]> {
+  const byService = new Map<string, TickRow[]>()
+  for (const row of rows) {
+    const same = byService.get(row.upstream)
+    if (same) same.push(row)
+    else byService.set(row.upstream, [row])
+  }
+  return byService
+}
+
+/** Adds a tick's rows to the windows, fuses, callers and traces of a service, and gives the sums. Unknown versions and endpoints count for the service only. */
+export function takeRows(service: ServiceState, rows: readonly TickRow[], nowMs: number): Tally {
+  const tally: Tally = { versions: new Map(), endpoints: new Map() }
+  const slowOverMs = service.settings.slo?.latency?.underMs ?? Number.POSITIVE_INFINITY
+  const whole = [0, 0, 0]
+  for (const row of rows) {
+    const { http5xx, gateway, reset, timeout } = row.errors
+    const slow = slowOverMs === Number.POSITIVE_INFINITY ? 0 : countSlower(row.sketch, slowOverMs)
+    if (row.endpoint === '') {
+      const counts = [row.requests, http5xx, gateway, reset, timeout, row.rescued, slow]
+      addInto(tally.versions, row.version, counts)
+      const failed = http5xx + gateway + reset + timeout
+      addCounts(whole, [row.requests, failed, slow])
+      noteTraces(service.versions.get(row.version), row.traces)
+      if (row.requests > 0) {
+        noteCaller(service.callers, row.source, nowMs)
+        service.lastRequestAtMs = nowMs
+      }
+    } else {
+      addInto(tally.endpoints, row.endpoint, [row.requests, http5xx + gateway + reset + timeout, slow])
+      noteTraces(service.endpoints.get(row.endpoint), row.traces)
+    }
+  }
+  for (const [name, counts] of tally.versions) {
+    const version = service.versions.get(name)
+    if (version) addTo(version.window, counts, nowMs)
+  }
+  for (const [id, counts] of tally.endpoints) {
+    const endpoint = service.endpoints.get(id)
+    if (endpoint) addTo(endpoint.window, counts, nowMs)
+  }
+  if (whole[0]! > 0) addTo(service.window, whole, nowMs)
+  takeFuses(service, rows, nowMs)
+  return tally
+}
+
+/** A version's tick: all requests, failures (rescued ones are the version's, too), slow ones. */
+export function versionTick(tally: Tally, name: string): Judged {
+  const counts = tally.versions.get(name)
+  if (!counts) return { all: 0, errors: 0, slow: 0 }
+  return { all: counts[0]!, errors: failuresIn(counts), slow: counts[6]! }
+}
+
+export function endpointTick(tally: Tally, id: string): Judged {
+  const counts = tally.endpoints.get(id)
+  if (!counts) return { all: 0, errors: 0, slow: 0 }
+  return { all: counts[0]!, errors: counts[1]!, slow: counts[2]! }
+}
+
+/** Failures out of a version's counts in the order of FIELDS. */
+export function failuresIn(counts: readonly number[]): number {
+  const [, http5xx, gateway, reset, timeout, rescued] = counts as [number, number, number, number, number, number]
+  return failuresOf({ http5xx, gateway, reset, timeout, rescued })
+}
+
+/** The routes of one caller speak of the same proxies: the row that knows most stands for them. */
+function takeFuses(service: ServiceState, rows: readonly TickRow[], nowMs: number): void {
+  const told = new Map<string, Map<string, Fused>>()
+  for (const row of rows) {
+    if (row.endpoint === '' || row.knownBy === 0) continue
+    const ofEndpoint = told.get(row.endpoint) ?? new Map<string, Fused>()
+    told.set(row.endpoint, ofEndpoint)
+    const known = ofEndpoint.get(row.source)
+    ofEndpoint.set(row.source, {
+      fusedBy: Math.max(known?.fusedBy ?? 0, row.fusedBy),
+      knownBy: Math.max(known?.knownBy ?? 0, row.knownBy),
+    })
+  }
+  for (const [id, sources] of told) {
+    const fuses = service.endpoints.get(id)?.fuses
+    if (fuses) for (const [source, fused] of sources) noteFused(fuses, source, fused, nowMs)
+  }
+}
+
+const TRACES_MAX = 8
+
+function noteTraces(of: { traces: string[] } | undefined, traces: readonly string[]): void {
+  if (!of || traces.length === 0) return
+  of.traces = [...of.traces.filter(id => !traces.includes(id)), ...traces].slice(-TRACES_MAX)
+}
+
+function addInto(map: Map<string, number[]>, key: string, counts: number[]): void {
+  const sums = map.get(key)
+  if (sums) addCounts(sums, counts)
+  else map.set(key, counts)
+}
+
+function addCounts(sums: number[], counts: readonly number[]): void {
+  for (let i = 0; i < sums.length; i++) sums[i] = sums[i]! + counts[i]!
+}
