@@ -2,7 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 
 /** The body of every answer that is not a success. */
-export interface FailureBody {
+interface FailureBody {
   error: string
   message: string
   /** Everything that is wrong with the request, not the first thing only. */

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 
-export const FAULT_DELAY_MS_MAX = 30_000
+const FAULT_DELAY_MS_MAX = 30_000
 
 /** What a person posts to the fault switch. */
 export const FaultOrder = Type.Object(

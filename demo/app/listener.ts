@@ -1,7 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Address } from './address.ts'
 
-export const BODY_BYTES_MAX = 64 * 1024
+const BODY_BYTES_MAX = 64 * 1024
 const CONNECTIONS_MAX = 1_024
 const CLOSE_GRACE_MS = 1_000
 const IDLE_SWEEP_MS = 50

@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { type Context, SpanKind, SpanStatusCode, type Tracer } from '@opentelemetry/api'
 
 /** A statement, named for its span as verb and table, with placeholders where values go. */
-export interface Statement {
+interface Statement {
   name: string
   sql: string
 }

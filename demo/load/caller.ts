@@ -7,7 +7,7 @@ export interface Caller {
   close(): Promise<void>
 }
 
-export interface CallerSettings {
+interface CallerSettings {
   /** Its origin is called; the path comes with each call. */
   targetUrl: string
   /** The Host header; undefined: the target's own. */

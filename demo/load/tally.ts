@@ -2,7 +2,7 @@ import { createLatencies } from './latencies.ts'
 
 export type ErrorReason = 'refused' | 'reset' | 'timeout' | 'name' | 'other'
 /** `in_flight`: as many as allowed were under way. `late`: this process was held up for more than a second. */
-export type DropReason = 'in_flight' | 'late'
+type DropReason = 'in_flight' | 'late'
 
 export type LoadOutcome = { status: 'answered'; code: number } | { status: 'failed'; reason: ErrorReason }
 

@@ -7,7 +7,7 @@ export type ExpenseAnswer =
   | { status: 'answered'; code: number; body: string }
   | { status: 'failed'; reason: 'timeout' | 'unreachable' | 'saturated' | 'too-large'; message: string }
 
-export interface ExpenseCall {
+interface ExpenseCall {
   path: string
   /** The path with its variable parts named, for the span: spans are grouped by it. */
   route: string

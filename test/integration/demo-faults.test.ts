@@ -60,6 +60,18 @@ test('a delayed request ends at once when the service stops, so that a fault can
   assert.equal((await delayed).status, 200)
 })
 
+test('a delay is given up when its caller leaves, and the request counts as 499', async t => {
+  const { url, metricsUrl } = await startExpense(t)
+  await callJson('POST', `${url}/faults`, { delayMs: 30_000, endpoint: '/api/expense' })
+  const leaving = new AbortController()
+  const delayed = fetch(`${url}/api/expense`, { signal: leaving.signal })
+  const metrics = async () => (await fetch(metricsUrl)).text()
+  while (!(await metrics()).includes('faults_injected_total{kind="delay"} 1'));
+  leaving.abort()
+  await assert.rejects(delayed, { name: 'AbortError' })
+  while (!(await metrics()).includes('http_requests_total{method="GET",route="/api/expense",code="499"} 1'));
+})
+
 test('requests and faults are counted by route pattern, never by raw path', async t => {
   const { url, metricsUrl } = await startExpense(t)
   await callJson('POST', `${url}/faults`, { errorRate: 1, endpoint: '/api/expense/trip/bad' })
