@@ -78,7 +78,7 @@ function renderBlock(block: Field): string[] {
       code(name),
       typeOf(field),
       required ? 'required' : defaultOf(field),
-      field.description ?? '',
+      prose(field.description ?? ''),
       exampleOf(field),
     ]
   })

@@ -17,7 +17,7 @@ export const problemsMax = 100
 export type Checked = { value: unknown; problems: Problem[]; places: Places }
 
 /** Where each field stands, for problems found later. */
-export type Places = { of(path: Path): Place; has(path: Path): boolean }
+type Places = { of(path: Path): Place; has(path: Path): boolean }
 
 type Checking = { source: Source; problems: Problem[]; places: Map<string, Place>; visits: number }
 

@@ -27,7 +27,7 @@ export type TelemetryConfig = {
   outsideContext: 'continue' | 'restart'
 }
 
-export type MtlsMode = 'strict' | 'permissive' | 'off'
+type MtlsMode = 'strict' | 'permissive' | 'off'
 
 export type ServiceConfig = {
   name: string

@@ -1,7 +1,8 @@
 import { type Path, suggestion } from './problem.ts'
+import { looksUnfinished } from './regex.ts'
 import type { Loose, Report } from './report.ts'
 import type { PolicyWritten, ServiceWritten } from './schema.ts'
-import type { RouteWritten } from './schema-route.ts'
+import type { MatchWritten, RouteWritten } from './schema-route.ts'
 
 /** What a route may name. `home` is the service whose routes these are; a gateway has none, so its routes must name one. */
 export type RouteScope = {
@@ -24,6 +25,7 @@ export function crossCheckRoutes(path: Path, routes: Loose<RouteWritten[]>, scop
         'a rewrite without match.pathPrefix',
         'both, since the one stands in for the other',
       )
+    checkRegexes([...here, 'match'], route.match ?? {}, report)
     checkTarget(here, route, scope, report)
   }
   const catchAll = routes.findIndex(route => route !== undefined && route.match === undefined)
@@ -31,6 +33,22 @@ export function crossCheckRoutes(path: Path, routes: Loose<RouteWritten[]>, scop
     report.warning(
       [...path, catchAll],
       `it fits every request, so the ${routes.length - 1 - catchAll} after it never match`,
+    )
+}
+
+/** A regex that only says how a value starts never fits a longer one, which is rarely meant. */
+function checkRegexes(path: Path, match: Loose<MatchWritten>, report: Report): void {
+  warnIfUnfinished([...path, 'pathRegex'], match.pathRegex, report)
+  for (const group of ['headers', 'query'] as const)
+    for (const [name, text] of Object.entries(match[group] ?? {}))
+      if (typeof text === 'object') warnIfUnfinished([...path, group, name, 'regex'], text.regex, report)
+}
+
+export function warnIfUnfinished(path: Path, regex: string | undefined, report: Report): void {
+  if (regex !== undefined && looksUnfinished(regex))
+    report.warning(
+      path,
+      `it must fit the whole value, so nothing may follow: write ${regex}.* if anything may, ${regex}$ if not`,
     )
 }
 

@@ -1,4 +1,4 @@
-import { crossCheckRoutes, type RouteScope } from './cross-routes.ts'
+import { crossCheckRoutes, type RouteScope, warnIfUnfinished } from './cross-routes.ts'
 import { filled, layered } from './defaults.ts'
 import { type Path, suggestion } from './problem.ts'
 import type { Loose, Report } from './report.ts'
@@ -132,14 +132,15 @@ function checkAllow(path: Path, service: Loose<ServiceWritten>, file: Loose<Mesh
   for (const [index, rule] of (service.allow ?? []).entries()) {
     const from = rule?.from
     const here = [...path, 'allow', index, 'from']
+    warnIfUnfinished([...path, 'allow', index, 'pathRegex'], rule?.pathRegex, report)
     if (from === undefined || from === '*') continue
     if (from === anyGateway) {
       if (gateways.length === 0) report.warning(here, 'this file has no gateway: the rule lets nobody in')
     } else if (Object.hasOwn(services, from) ? services[from]?.endpoints !== undefined : false)
       report.problem(here, from, 'a caller with an identity: a service outside the mesh has none')
     else if (!Object.hasOwn(services, from) && !gateways.includes(from)) {
-      const known = [...Object.keys(services), ...gateways]
-      report.problem(here, from, () => `a service or gateway of this file${suggestion(from, known)}`)
+      const known = () => [...Object.keys(services), ...gateways]
+      report.problem(here, from, () => `a service or gateway of this file${suggestion(from, known())}`)
     }
   }
   const deny = (file.intentions?.default ?? 'deny') === 'deny'

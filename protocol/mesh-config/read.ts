@@ -21,7 +21,7 @@ export function readMeshConfig(text: string, fileName: string): MeshConfigRead {
   const { value, problems, places } = check(meshField, read.source)
   const warnings: Problem[] = []
   const at = (path: Path) => ({ file: fileName, ...places.of(path), field: formatPath(path) })
-  crossCheck(value as Loose<MeshFile>, {
+  crossCheck((value ?? {}) as Loose<MeshFile>, {
     problem(path, found, allowed) {
       if (problems.length > problemsMax) return
       const words = typeof allowed === 'string' ? allowed : allowed()

@@ -9,10 +9,10 @@ const unboundedRepeatsMax = 4
 const countedRepeatMax = 100
 
 export const regexWords =
-  `a JavaScript regular expression of at most ${regexLengthMax} characters, found anywhere in the value unless anchored with ^ and $, ` +
+  `a JavaScript regular expression of at most ${regexLengthMax} characters that fits the whole value (.* where anything may follow), ` +
   'without look-around, back-references or a repeated group that itself repeats or chooses'
 
-/** Why `source` is refused, or undefined when a proxy may run it (as `new RegExp(source)`, no flags). */
+/** Why `source` is refused, or undefined when a proxy may run it (as `new RegExp('^(?:' + source + ')$')`, no flags). */
 export function refuseRegex(source: string): string | undefined {
   if (source.length === 0) return 'it is empty and would match everything'
   if (source.length > regexLengthMax) return `it has ${source.length} characters, ${regexLengthMax} are allowed`
@@ -24,6 +24,11 @@ export function refuseRegex(source: string): string | undefined {
   return refuseCost(source)
 }
 
+/** Whether `source` says where it starts and not how it ends: written as if more might follow, which a whole match does not allow. */
+export function looksUnfinished(source: string): boolean {
+  return source.startsWith('^') && !/(?:\$|\.[*+]\??)$/.test(source)
+}
+
 type Group = { repeats: boolean; chooses: boolean }
 type Repeat = { length: number; unbounded: boolean; max: number }
 
@@ -33,6 +38,7 @@ function refuseCost(source: string): string | undefined {
   let closed: Group | undefined
   let unbounded = 0
   for (let at = 0; at < source.length; ) {
+    // The ? of (?: reads as a repeat of at most one, which changes nothing.
     const repeat = repeatAt(source, at)
     if (repeat !== undefined) {
       if (repeat.max > 1 && closed !== undefined && (closed.repeats || closed.chooses))

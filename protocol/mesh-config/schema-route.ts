@@ -9,7 +9,7 @@ const textMatch = block(
   {
     exact: opt(text('text', { description: 'The whole value.' })),
     prefix: opt(text('text', { description: 'How the value starts.' })),
-    regex: opt(text('regex', { description: 'A regular expression found anywhere in the value.', example: '^[a-z]' })),
+    regex: opt(text('regex', { description: 'A regular expression that fits the whole value.', example: '[a-z].*' })),
     present: opt(Type.Boolean({ description: 'true: there, whatever its value; false: not there.' })),
   },
   {
@@ -29,7 +29,7 @@ const paths = {
     }),
   ),
   pathRegex: opt(
-    text('regex', { description: 'A regular expression found anywhere in the path.', example: '^/v[0-9]+/' }),
+    text('regex', { description: 'A regular expression that fits the whole path.', example: '/v[0-9]+/.*' }),
   ),
 }
 const onePath = ['path', 'pathPrefix', 'pathRegex']
@@ -60,7 +60,7 @@ const match = block(
     query: opt(
       named('text', textOr('text', textMatch, { description: 'The exact value, or a block.' }), 20, {
         description: 'Every query parameter named here fits.',
-        example: '{ page: { regex: "^[0-9]+$" } }',
+        example: '{ page: { regex: "[0-9]+" } }',
       }),
     ),
   },

@@ -150,7 +150,6 @@ const gateway = block(
   },
   { description: 'One way into the mesh from outside.' },
 )
-export type GatewayWritten = Static<typeof gateway>
 
 const telemetry = block(
   {

@@ -23,7 +23,6 @@ export const sizePattern = '^[0-9]{1,12}(B|KiB|MiB|GiB)$'
 
 export const durationWords = 'a duration such as 250ms, 10s, 5m, 1h or 30d'
 export const shareWords = 'a share such as 99.9%'
-export const sizeWords = 'a size such as 512B, 64KiB or 1MiB'
 export const addressWords = 'an address such as 127.0.0.1:8080, rates.example:443 or [::1]:8080'
 
 /** Milliseconds, a whole number; at most 366 days. `1.5s` is fine, `0.1ms` is not. */

@@ -16,7 +16,8 @@ export function foundWords(node: Node | null): string {
 
 /** What a field takes: `a share such as 99.9%, from 0% to 100%`, `strict, permissive or off`. */
 export function allowedWords(field: Field): string {
-  if (field.anyOf !== undefined) return either(field.anyOf.map(allowedWords))
+  if (field.anyOf !== undefined)
+    return either(field.anyOf.flatMap(branch => branch.enum?.map(String) ?? allowedWords(branch)))
   if (field.enum !== undefined) return either(field.enum.map(String))
   if (field.kind !== undefined) return kindOf(field.kind).words + boundWords(field)
   if (field.type === 'integer' || field.type === 'number')
