@@ -14,7 +14,7 @@ const command = serviceCommand({
   name: 'expense',
   description: 'The expense service of the demo: what was spent on which trip.',
   versions: ['v1', 'v2'],
-  listenPort: 15_001,
+  listenPort: 5002,
 }).addOption(new Option('--data <file>', 'SQLite file; in memory without').env('EXPENSE_DATA'))
 
 const line = readCommandLine<ExpenseOptions>(command, process.argv.slice(2))

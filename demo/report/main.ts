@@ -17,7 +17,7 @@ const command = serviceCommand({
   name: 'report',
   description: 'The report service of the demo: adds up what expense has on record.',
   versions: ['v2', 'v3'],
-  listenPort: 15_002,
+  listenPort: 5001,
 })
   .addOption(urlOption('--expense <url>', 'where to reach expense', 'REPORT_EXPENSE').default('http://127.0.0.1:15001'))
   .addOption(
