@@ -9,7 +9,7 @@ import type { AcceptEvents, ListenerContext } from './context.ts'
 import { defaultListenerLimits, type ListenerSettings } from './settings.ts'
 import { emptyListenerStats, type ListenerStats } from './stats.ts'
 
-/** How often timeouts are looked at: they may come late by this much, never early. */
+/** How often timeouts are looked at: they are exact to about this much. */
 const SWEEP_MS = 100
 
 export interface ListenerParts {

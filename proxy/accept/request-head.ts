@@ -25,10 +25,15 @@ export function requestHeadOf(head: WireHead, peer: Peer): RequestHead {
     protocol: head.minorVersion === 1 ? 'HTTP/1.1' : 'HTTP/1.0',
     contentLength: framing === 'chunked' ? -1 : Math.max(0, head.contentLength),
     hasBody: framing === 'length' || framing === 'chunked',
-    upgrade: head.upgrade,
+    upgrade: isTunnelled(head.upgrade) ? head.upgrade : '',
     expectContinue: head.expectContinue,
     acceptsTrailers: head.acceptsTrailers,
   }
+}
+
+/** An upgrade to another HTTP within the tunnel would carry requests past every rule that is held here ("h2c smuggling"). */
+function isTunnelled(upgrade: string): boolean {
+  return upgrade !== '' && !/(^|[\s,])(h2c?|http|tls)/i.test(upgrade)
 }
 
 /**

@@ -1,0 +1,184 @@
+// Hot path: who gets which connection of a cluster.
+import type { Upstream } from '../../protocol/snapshot.ts'
+import type { Connect } from './connect.ts'
+import { type Carried, type ConnectionOwner, UpstreamConnection } from './connection.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { ClusterStats } from './stats.ts'
+
+/** How long an unwanted answer may take to be read to its end. */
+const DISCARD_MS = 2000
+/** Names may move: a connection to one is not used for longer than this. */
+const NAMED_CONNECTION_MS = 300_000
+
+/** Something that wants a connection to `endpoint`, and waits if there is none to be had. */
+export interface Applicant extends Carried {
+  /** A connection is being made for it: onConnected or onBroken follows. */
+  onComing(connection: UpstreamConnection): void
+  /** A waiting applicant's turn has come: to choose an endpoint again and ask again. */
+  onTurn(): void
+}
+
+/** 'given': onConnected was called. 'coming': it will be. 'waiting': onTurn will be. 'overflow': too many wait already. */
+export type Grant = 'given' | 'coming' | 'waiting' | 'overflow'
+
+/** The connections of one cluster: idle ones last in, first out; no more than the limit; those who wait, in order. */
+export class Pool implements ConnectionOwner {
+  readonly #stats: ClusterStats
+  readonly #connect: Connect
+  #upstream: Upstream
+  #endpoints: ReadonlyMap<string, Endpoint>
+  readonly #waiting = new Set<Applicant>()
+  /** Those with a time limit: connecting, or reading an answer nobody wants. */
+  readonly #watched = new Set<UpstreamConnection>()
+  #serving = false
+  #nowMs: number
+
+  constructor(
+    upstream: Upstream,
+    endpoints: ReadonlyMap<string, Endpoint>,
+    stats: ClusterStats,
+    connect: Connect,
+    nowMs: number,
+  ) {
+    this.#upstream = upstream
+    this.#nowMs = nowMs
+    this.#endpoints = endpoints
+    this.#stats = stats
+    this.#connect = connect
+  }
+
+  replace(upstream: Upstream, gone: readonly Endpoint[]): void {
+    this.#upstream = upstream
+    for (const endpoint of gone) this.#closeIdle(endpoint)
+    this.#serve()
+  }
+
+  /** `fresh`: no idle connection will do, the last one was stale. */
+  apply(applicant: Applicant, endpoint: Endpoint, fresh: boolean, nowMs: number): Grant {
+    const idle = fresh ? undefined : endpoint.idle.pop()
+    if (idle !== undefined) {
+      idle.carry(applicant)
+      applicant.onConnected(idle)
+      return 'given'
+    }
+    if (this.#makeRoom()) {
+      this.#open(applicant, endpoint, nowMs)
+      return 'coming'
+    }
+    this.#stats.cxOverflow++
+    if (this.#waiting.size >= this.#upstream.limits.maxPending) return 'overflow'
+    this.#waiting.add(applicant)
+    this.#stats.rqPendingTotal++
+    this.#stats.rqPending = this.#waiting.size
+    return 'waiting'
+  }
+
+  /** A waiting applicant gives up. */
+  withdraw(applicant: Applicant): void {
+    this.#waiting.delete(applicant)
+    this.#stats.rqPending = this.#waiting.size
+  }
+
+  #open(applicant: Applicant, endpoint: Endpoint, nowMs: number): void {
+    const { tls } = this.#upstream
+    const socket = this.#connect(endpoint.address, tls)
+    const connection = new UpstreamConnection(endpoint, socket, tls !== undefined, this, applicant, nowMs)
+    applicant.onComing(connection)
+    endpoint.connections.add(connection)
+    this.#watched.add(connection)
+    this.#stats.cxTotal++
+    this.#stats.cxActive++
+    endpoint.stats.cxTotal++
+    endpoint.stats.cxActive++
+  }
+
+  /** At the limit the longest idle connection of some endpoint makes place. One that waits longer may take that place, hence the loop. */
+  #makeRoom(): boolean {
+    while (this.#stats.cxActive >= this.#upstream.limits.maxConnections) {
+      const oldest = this.#oldestIdle()
+      if (oldest === undefined) return false
+      oldest.abandon()
+    }
+    return true
+  }
+
+  #oldestIdle(): UpstreamConnection | undefined {
+    for (const endpoint of this.#endpoints.values()) if (endpoint.idle.length > 0) return endpoint.idle[0]
+    return undefined
+  }
+
+  onFree(connection: UpstreamConnection): void {
+    const { endpoint } = connection
+    this.#watched.delete(connection)
+    connection.sinceMs = this.#nowMs
+    if (endpoint.gone || this.#tooOld(connection)) {
+      connection.abandon()
+      return
+    }
+    endpoint.idle.push(connection)
+    if (this.#waiting.size > 0) this.#serve()
+  }
+
+  onClosed(connection: UpstreamConnection): void {
+    const { endpoint } = connection
+    const at = endpoint.idle.indexOf(connection)
+    if (at >= 0) endpoint.idle.splice(at, 1)
+    endpoint.connections.delete(connection)
+    this.#watched.delete(connection)
+    this.#stats.cxActive--
+    endpoint.stats.cxActive--
+    if (this.#waiting.size > 0) this.#serve()
+  }
+
+  #serve(): void {
+    // From within a turn that is being served places come free, too: they are that turn's.
+    if (this.#serving) return
+    this.#serving = true
+    for (const applicant of this.#waiting) {
+      const hasRoom = this.#stats.cxActive < this.#upstream.limits.maxConnections || this.#oldestIdle() !== undefined
+      if (!hasRoom) break
+      this.withdraw(applicant)
+      applicant.onTurn()
+    }
+    this.#serving = false
+  }
+
+  /** Called every now and then: connection attempts and unwanted answers that take too long, connections idle for too long. */
+  sweep(nowMs: number): void {
+    this.#nowMs = nowMs
+    const { connectTimeoutMs, idleTimeoutMs } = this.#upstream
+    for (const connection of this.#watched) {
+      const ageMs = nowMs - connection.sinceMs
+      if (connection.connecting) {
+        if (connectTimeoutMs > 0 && ageMs > connectTimeoutMs) {
+          this.#stats.cxConnectTimeout++
+          connection.timeOut(`no connection within ${connectTimeoutMs} ms`)
+        }
+      } else if (!connection.discarding) this.#watched.delete(connection)
+      else if (ageMs > DISCARD_MS) connection.abandon()
+    }
+    if (idleTimeoutMs > 0)
+      for (const endpoint of this.#endpoints.values()) {
+        while (endpoint.idle.length > 0 && nowMs - endpoint.idle[0]!.sinceMs > idleTimeoutMs)
+          endpoint.idle[0]!.abandon()
+      }
+  }
+
+  /** An answer that nobody wants is being read: for a limited time. */
+  watch(connection: UpstreamConnection): void {
+    connection.sinceMs = this.#nowMs
+    this.#watched.add(connection)
+  }
+
+  close(): void {
+    for (const endpoint of this.#endpoints.values()) this.#closeIdle(endpoint)
+  }
+
+  #closeIdle(endpoint: Endpoint): void {
+    while (endpoint.idle.length > 0) endpoint.idle[0]!.abandon()
+  }
+
+  #tooOld(connection: UpstreamConnection): boolean {
+    return connection.endpoint.named && this.#nowMs - connection.openedMs > NAMED_CONNECTION_MS
+  }
+}

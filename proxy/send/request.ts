@@ -1,0 +1,490 @@
+// Hot path: one exchange on its way through a cluster, over all its tries.
+import type { Retries } from '../../protocol/snapshot.ts'
+import { type Exchange, type Fields, fieldOf, type UpstreamSide } from '../exchange.ts'
+import { type Failure, failure } from '../failures.ts'
+import type { BodyFraming } from '../http1/framing.ts'
+import type { ResponseHead as WireHead } from '../http1/response-head.ts'
+import type { Cluster } from './cluster.ts'
+import type { Breakage, UpstreamConnection } from './connection.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { Applicant } from './pool.ts'
+import { ReplayBuffer } from './replay.ts'
+import { takeCallersTimeouts, writeRequestHead } from './request-head.ts'
+import { connectEstablished, responseHeadOf } from './response-head.ts'
+import {
+  backoffMs,
+  isIdempotent,
+  REPLAY_BYTES_MAX,
+  retryAfterMs,
+  type TryEnd,
+  wantsRetryOfEnd,
+  wantsRetryOfStatus,
+} from './retry.ts'
+
+const NONE: readonly Endpoint[] = []
+/** Idle connections that may turn out to be closed before it is the endpoint's fault. */
+const STALE_MAX = 3
+/** Without a deadline, the longest Retry-After that is waited for. */
+const RETRY_AFTER_MAX_MS = 10_000
+
+export class UpstreamRequest implements UpstreamSide, Applicant {
+  readonly method: string
+  /** The whole request was given to the connection. */
+  sent = false
+  readonly #exchange: Exchange
+  readonly #cluster: Cluster
+  readonly #retries: Retries
+  /** As route/ decided; a try may go elsewhere when it is not pinned. */
+  readonly #version: string
+  /** The request's body so far; undefined: there is none, or it can no longer be sent again. */
+  #replay: ReplayBuffer | undefined
+  /** The body outgrew the replay buffer, or was let go of. */
+  #unrepeatable = false
+  #connection: UpstreamConnection | undefined = undefined
+  /** The connection that is being made for this try. */
+  #coming: UpstreamConnection | undefined = undefined
+  #endpoint: Endpoint | undefined = undefined
+  #tried: readonly Endpoint[] = NONE
+  #lastTried: Endpoint | undefined = undefined
+  #probe = false
+  #judged = false
+  /** A byte of it may have reached an endpoint. */
+  #written = false
+  #paused = false
+  #stale = 0
+  #retryNumber = 0
+  #retryCounted = false
+  #cancelBackoff: (() => void) | undefined = undefined
+  #startedMs: number
+  #deadlineMs: number
+  readonly #deadlineSpanMs: number
+  readonly #tryTimeoutMs: number
+  #tryDeadlineMs = 0
+
+  constructor(exchange: Exchange, cluster: Cluster) {
+    const { request } = exchange
+    const askedTryTimeoutMs = takeCallersTimeouts(exchange)
+    this.#exchange = exchange
+    this.#cluster = cluster
+    this.#retries = exchange.routeRetries ?? cluster.upstream.retries
+    this.#version = exchange.version
+    this.method = request.method
+    this.#replay = request.hasBody ? new ReplayBuffer() : undefined
+    this.#startedMs = exchange.startedMs
+    this.#deadlineMs = exchange.deadlineMs
+    this.#deadlineSpanMs = exchange.deadlineMs > 0 ? exchange.deadlineMs - exchange.startedMs : 0
+    this.#tryTimeoutMs = askedTryTimeoutMs >= 0 ? askedTryTimeoutMs : this.#retries.perTryTimeoutMs
+  }
+
+  /** Sets out. Ends by itself: with the upstream's answer, or with one of the proxy's own. */
+  start(): void {
+    const { clock } = this.#cluster.context
+    this.#exchange.upstream = this
+    this.#cluster.active.add(this)
+    this.#cluster.budget.noteRequest(this.#startedMs)
+    this.#try(clock.now())
+  }
+
+  // ---- a try
+
+  #try(nowMs: number): void {
+    const { membership, context, stats } = this.#cluster
+    const exchange = this.#exchange
+    const endpoint = membership.pick(this.#version, exchange.pinned, this.#tried, nowMs, context.random)
+    if (endpoint === undefined) {
+      stats.rqNoHealthyUpstream++
+      this.#refuse(failure('UH', this.#whyNoEndpoint()), nowMs)
+      return
+    }
+    this.#endpoint = endpoint
+    this.#probe = membership.pickedProbe
+    this.#judged = false
+    this.#startedMs = nowMs
+    this.#tryDeadlineMs = this.#tryTimeoutMs > 0 ? nowMs + this.#tryTimeoutMs : 0
+    exchange.endpointId = endpoint.id
+    exchange.endpointAddress = endpoint.address
+    exchange.version = endpoint.version
+    exchange.attempts++
+    stats.rqTotal++
+    stats.rqActive++
+    endpoint.stats.rqTotal++
+    endpoint.stats.rqActive++
+    this.#apply(endpoint, false, nowMs)
+  }
+
+  #apply(endpoint: Endpoint, fresh: boolean, nowMs: number): void {
+    const grant = this.#cluster.pool.apply(this, endpoint, fresh, nowMs)
+    if (grant === 'given' || grant === 'coming') return
+    // Nothing was tried: whoever waits chooses anew when its turn comes.
+    this.#exchange.attempts--
+    this.#cluster.stats.rqTotal--
+    endpoint.stats.rqTotal--
+    this.#letGoOfEndpoint()
+    if (grant === 'waiting') return
+    const { limits } = this.#cluster.upstream
+    this.#cluster.stats.rqPendingOverflow++
+    const said = `all ${limits.maxConnections} connections to ${this.#cluster.name} are in use and ${limits.maxPending} requests wait (limits maxConnections, maxPending)`
+    this.#refuse(failure('UO', said), nowMs)
+  }
+
+  onTurn(): void {
+    this.#try(this.#cluster.context.clock.now())
+  }
+
+  onComing(connection: UpstreamConnection): void {
+    this.#coming = connection
+  }
+
+  onConnected(connection: UpstreamConnection): void {
+    this.#coming = undefined
+    this.#connection = connection
+    this.#written = true
+    const exchange = this.#exchange
+    if (this.method === 'CONNECT') {
+      connection.becomeTunnel()
+      this.#beginTunnel()
+      exchange.respond(connectEstablished)
+      return
+    }
+    writeRequestHead(exchange, connection.writer)
+    const replay = this.#replay
+    if (replay !== undefined) for (const chunk of replay.chunks) connection.writer.data(chunk)
+    if (exchange.requestEnded) {
+      connection.writer.end(replay?.trailers ?? null)
+      this.sent = true
+    } else this.#resumeRequest()
+    // What can never be sent again need not be kept.
+    if (!isIdempotent(this.method)) this.#forgetBody()
+  }
+
+  #forgetBody(): void {
+    if (this.#replay === undefined) return
+    this.#replay = undefined
+    this.#unrepeatable = true
+  }
+
+  #letGoOfEndpoint(): void {
+    const endpoint = this.#endpoint
+    if (endpoint === undefined) return
+    this.#endpoint = undefined
+    endpoint.stats.rqActive--
+    this.#cluster.stats.rqActive--
+    if (this.#probe && !this.#judged) this.#cluster.releaseProbe(endpoint)
+  }
+
+  // ---- the request's body (UpstreamSide)
+
+  onData(chunk: Buffer): boolean {
+    if (this.#deadlineMs > 0) this.#pushDeadlines()
+    const connection = this.#connection
+    const replay = this.#replay
+    if (connection === undefined) {
+      // No connection yet, so the buffer is there; it takes one chunk more than its bound at most, then the client is paused.
+      replay?.add(chunk)
+      this.#paused = replay?.full ?? true
+      return !this.#paused
+    }
+    if (replay !== undefined) {
+      if (replay.sizeBytes + chunk.length <= REPLAY_BYTES_MAX) replay.add(chunk)
+      else this.#forgetBody()
+    }
+    this.#paused = !connection.writer.data(chunk)
+    return !this.#paused
+  }
+
+  onEnd(trailers: Fields | null): void {
+    const connection = this.#connection
+    if (this.#exchange.tunnelling) {
+      if (this.#exchange.responseEnded) this.#tunnelOver()
+      else connection?.endTunnel()
+      return
+    }
+    if (this.#deadlineMs > 0) this.#pushDeadlines()
+    if (this.#replay !== undefined) this.#replay.trailers = trailers
+    if (connection === undefined) return
+    connection.writer.end(trailers)
+    this.sent = true
+  }
+
+  onAbort(): void {
+    const nowMs = this.#cluster.context.clock.now()
+    this.#cluster.stats.rqTxReset++
+    // A connection on its way may serve somebody else; one that carries half a request may not.
+    this.#coming?.forgo()
+    this.#coming = undefined
+    this.#connection?.abandon()
+    this.#endTry(0, failure('DC', 'the client left'), nowMs)
+    this.#leave()
+  }
+
+  resumeResponse(): void {
+    this.#connection?.resume()
+  }
+
+  onWritable(): void {
+    this.#resumeRequest()
+  }
+
+  #resumeRequest(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#exchange.resumeRequest()
+  }
+
+  // ---- the answer
+
+  onInterim(head: WireHead): void {
+    this.#exchange.inform(responseHeadOf(head, 'none'))
+  }
+
+  onHead(head: WireHead, framing: BodyFraming): boolean {
+    const exchange = this.#exchange
+    const nowMs = this.#cluster.context.clock.now()
+    const status = head.statusCode
+    if (status === 101 && (exchange.request.upgrade === '' || !this.sent)) {
+      this.#connection?.abandon()
+      this.#broke('invalid', 'it switched protocols without being asked to', nowMs)
+      return false
+    }
+    this.#judge(status >= 500 ? `status ${status}` : '', nowMs)
+    if (status >= 400 && this.#retriedStatus(head, nowMs)) return false
+    if (this.#retryNumber > 0 && status < 500) {
+      exchange.rescued = true
+      this.#cluster.stats.rqRetrySuccess++
+    }
+    this.#tryDeadlineMs = 0
+    if (framing === 'tunnel') this.#beginTunnel()
+    exchange.respond(responseHeadOf(head, framing))
+    return true
+  }
+
+  #beginTunnel(): void {
+    this.#judge('', this.#startedMs)
+    this.sent = true
+    this.#deadlineMs = 0
+    this.#tryDeadlineMs = 0
+    this.#forgetBody()
+  }
+
+  onAnswerData(bytes: Buffer): boolean {
+    return this.#exchange.responseData(bytes)
+  }
+
+  onAnswered(trailers: Fields | null): void {
+    const exchange = this.#exchange
+    const nowMs = this.#cluster.context.clock.now()
+    if (exchange.tunnelling) {
+      exchange.responseEnd(nowMs, null)
+      if (exchange.over) this.#tunnelOver()
+      return
+    }
+    this.#connection = undefined
+    this.#endTry(exchange.status, undefined, nowMs)
+    this.#leave()
+    exchange.responseEnd(nowMs, trailers)
+  }
+
+  #tunnelOver(): void {
+    this.#connection?.leaveTunnel()
+    this.#endTry(this.#exchange.status, undefined, this.#cluster.context.clock.now())
+    this.#leave()
+  }
+
+  onBroken(cause: Breakage, detail: string): void {
+    this.#broke(cause, detail, this.#cluster.context.clock.now())
+  }
+
+  // ---- what goes wrong
+
+  #broke(cause: Breakage, detail: string, nowMs: number): void {
+    const { stats } = this.#cluster
+    const endpoint = this.#endpoint!
+    this.#connection = undefined
+    this.#coming = undefined
+    if (cause === 'stale' && this.#repeatable() && this.#stale < STALE_MAX) {
+      this.#stale++
+      this.sent = false
+      this.#apply(endpoint, true, nowMs)
+      return
+    }
+    const at = `${this.#cluster.name} ${endpoint.version} at ${endpoint.address}`
+    if (cause === 'connect' || cause === 'connect-timeout') {
+      stats.cxConnectFail++
+      endpoint.stats.cxConnectFail++
+      this.#tryFailed('connect-failure', failure('UF', `could not connect to ${at}: ${detail}`), nowMs)
+    } else if (cause === 'invalid') {
+      stats.cxProtocolError++
+      this.#tryFailed('reset', failure('UPE', `${at} did not answer in valid HTTP/1.1: ${detail}`), nowMs)
+    } else {
+      stats.rqRxReset++
+      stats.cxDestroyRemote++
+      this.#tryFailed('reset', failure('UC', `${at} broke off: ${detail}`), nowMs)
+    }
+  }
+
+  #tryFailed(end: TryEnd, cause: Failure, nowMs: number): void {
+    this.#judged = false
+    this.#judge(cause.reason, nowMs)
+    this.#endTry(this.#exchange.responding ? this.#exchange.status : 0, cause, nowMs)
+    const wants = !this.#exchange.responding && wantsRetryOfEnd(this.#retries, end)
+    if (!wants || !this.#mayRetry(0, nowMs)) this.#refuse(cause, nowMs)
+  }
+
+  #retriedStatus(head: WireHead, nowMs: number): boolean {
+    if (!wantsRetryOfStatus(this.#retries, head.statusCode)) return false
+    const waitMs = retryAfterMs(fieldOf(head.fields, 'retry-after'), this.#cluster.context.clock.wall())
+    const connection = this.#connection
+    const { pool } = this.#cluster
+    if (!this.#mayRetry(waitMs, nowMs)) return false
+    this.#connection = undefined
+    if (connection !== undefined) pool.watch(connection)
+    this.#endTry(head.statusCode, undefined, nowMs)
+    return true
+  }
+
+  /** Schedules a retry if one is to be had; else notes why not. */
+  #mayRetry(leastWaitMs: number, nowMs: number): boolean {
+    const { stats, upstream, budget, context } = this.#cluster
+    const retries = this.#retries
+    if (retries.attempts === 0 || !this.#repeatable()) return false
+    if (this.#retryNumber >= retries.attempts) {
+      stats.rqRetryLimitExceeded++
+      this.#exchange.retriesSpent = true
+      return false
+    }
+    const waitMs = Math.max(leastWaitMs, backoffMs(retries, this.#retryNumber + 1, context.random()))
+    const latestMs = this.#deadlineMs > 0 ? this.#deadlineMs - nowMs : RETRY_AFTER_MAX_MS
+    if (waitMs >= latestMs) return false
+    const others = this.#cluster.retriesActive - (this.#retryCounted ? 1 : 0)
+    if (others >= upstream.limits.maxRetries || !budget.take(retries.budget, retries.budgetPerSecond, nowMs)) {
+      stats.rqRetryOverflow++
+      this.#exchange.retriesSpent = true
+      return false
+    }
+    this.#scheduleRetry(waitMs)
+    return true
+  }
+
+  #scheduleRetry(waitMs: number): void {
+    const { context, stats } = this.#cluster
+    stats.rqRetry++
+    this.#retryNumber++
+    if (!this.#retryCounted) this.#cluster.retriesActive++
+    this.#retryCounted = true
+    this.#cancelBackoff = context.clock.after(waitMs, () => {
+      this.#cancelBackoff = undefined
+      if (this.#lastTried !== undefined) this.#tried = [...this.#tried, this.#lastTried]
+      this.#try(context.clock.now())
+    })
+  }
+
+  /** Not one byte reached an endpoint, or it may be sent twice and is still all here. */
+  #repeatable(): boolean {
+    if (this.#exchange.responding || this.#exchange.tunnelling) return false
+    return !this.#unrepeatable && (!this.#written || isIdempotent(this.method))
+  }
+
+  #judge(why: string, nowMs: number): void {
+    const endpoint = this.#endpoint
+    if (endpoint === undefined || this.#judged) return
+    this.#judged = true
+    this.#cluster.judge(endpoint, why, this.#probe, nowMs)
+  }
+
+  // ---- time
+
+  /** The deadline runs from the last byte of the request: a slow upload is not the upstream's fault. */
+  #pushDeadlines(): void {
+    const nowMs = this.#cluster.context.clock.now()
+    this.#deadlineMs = nowMs + this.#deadlineSpanMs
+    if (this.#tryDeadlineMs > 0) this.#tryDeadlineMs = nowMs + this.#tryTimeoutMs
+  }
+
+  /** Called every now and then. */
+  sweep(nowMs: number): void {
+    // As long as the client owes us bytes that we would take, nobody else is late.
+    if (!this.#exchange.requestEnded && !this.#paused) return
+    if (this.#deadlineMs > 0 && nowMs >= this.#deadlineMs) this.#deadlinePassed(nowMs)
+    else if (this.#tryDeadlineMs > 0 && nowMs >= this.#tryDeadlineMs && this.#endpoint !== undefined)
+      this.#tryTimedOut(nowMs)
+  }
+
+  #deadlinePassed(nowMs: number): void {
+    const { stats, name } = this.#cluster
+    stats.rqTimeout++
+    const endpoint = this.#endpoint
+    const where = endpoint === undefined ? '' : ` at ${endpoint.address}`
+    const cause = failure('UT', `${name}${where} gave no complete answer within ${Math.round(this.#deadlineSpanMs)} ms`)
+    this.#dropConnection()
+    if (endpoint !== undefined) {
+      endpoint.stats.rqTimeout++
+      this.#judged = false
+      this.#judge(cause.reason, nowMs)
+      this.#endTry(this.#exchange.status, cause, nowMs)
+    }
+    this.#refuse(cause, nowMs)
+  }
+
+  #dropConnection(): void {
+    this.#coming?.abandon()
+    this.#connection?.abandon()
+    this.#coming = undefined
+    this.#connection = undefined
+  }
+
+  #tryTimedOut(nowMs: number): void {
+    const endpoint = this.#endpoint!
+    this.#cluster.stats.rqPerTryTimeout++
+    endpoint.stats.rqTimeout++
+    this.#dropConnection()
+    const said = `${this.#cluster.name} at ${endpoint.address} gave no answer within ${this.#tryTimeoutMs} ms (perTryTimeout)`
+    this.#tryFailed('per-try-timeout', failure('UT', said), nowMs)
+  }
+
+  // ---- the end
+
+  #endTry(status: number, cause: Failure | undefined, nowMs: number): void {
+    const endpoint = this.#endpoint
+    if (endpoint === undefined) return
+    const { stats } = this.#cluster
+    stats.rqCompleted++
+    if (status >= 100 && status < 600) {
+      stats.rqByStatus[status]!++
+      stats.rqByClass[Math.floor(status / 100) - 1]!++
+    }
+    this.#letGoOfEndpoint()
+    this.#lastTried = endpoint
+    this.#exchange.onAttempt?.(this.#exchange, {
+      endpointId: endpoint.id,
+      endpointAddress: endpoint.address,
+      version: endpoint.version,
+      status,
+      failure: cause,
+      startedMs: this.#startedMs,
+      durationMs: nowMs - this.#startedMs,
+    })
+  }
+
+  #refuse(cause: Failure, nowMs: number): void {
+    this.#leave()
+    this.#cluster.context.refuse(this.#exchange, cause, nowMs)
+  }
+
+  #leave(): void {
+    this.#connection = undefined
+    this.#cancelBackoff?.()
+    this.#cancelBackoff = undefined
+    this.#cluster.active.delete(this)
+    this.#cluster.pool.withdraw(this)
+    if (this.#retryCounted) this.#cluster.retriesActive--
+    this.#retryCounted = false
+  }
+
+  #whyNoEndpoint(): string {
+    const { name, membership } = this.#cluster
+    const total = membership.endpoints.size
+    if (total === 0) return `${name} has no endpoint: is an instance of it running and registered?`
+    const which = this.#exchange.pinned ? `version ${this.#version} of ${name}` : name
+    return `no endpoint of ${which} can be used now (${membership.healthy} of ${total} healthy): see /clusters for each one's state`
+  }
+}
