@@ -7,15 +7,14 @@ import { proxies as proxyStates } from './api/proxies.ts'
 import { listenApi } from './api/server.ts'
 import { controlChecks } from './checks.ts'
 import type { ControlSettings } from './config.ts'
-import { controlEvents } from './events.ts'
+import { type ControlEvents, controlEvents } from './events.ts'
 import { createCatalog } from './gather/catalog.ts'
 import { liveTraffic } from './gather/live-traffic.ts'
 import { meshSource } from './gather/mesh-source.ts'
 import { recentTraffic, trafficOf } from './gather/recent-traffic.ts'
 import { createReporters } from './gather/reporters.ts'
 import { controlGauges } from './gauges.ts'
-import { createJudge } from './judge/judge.ts'
-import { judgeDefaults } from './judge/settings.ts'
+import { createJudge, type Judge, type Resumed } from './judge/judge.ts'
 import { createMembership } from './membership.ts'
 import { decisionShipper } from './publish/decision-shipper.ts'
 import { publication as createPublication } from './publish/publication.ts'
@@ -79,7 +78,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
 
   // What is decided: goes on where it was.
   const saved = savedJudge(store, clock)
-  const judge = createJudge(judgeDefaults, saved && { ...saved, now: clock.now() })
+  const judge = resumedJudge(saved && { ...saved, nowMs: clock.now() }, events)
   const keeper = createKeeper({
     store,
     clock,
@@ -106,7 +105,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
     publication,
     decisions,
     along: keeper.take,
-    onStep: ({ kind, tookMs }) => events.judged(kind, tookMs),
+    onStep: events.judged,
   })
   const membership = createMembership({ clock, catalog, keeper, reconciler, events })
   source.watch(reconciler.meshChanged)
@@ -206,5 +205,16 @@ export async function createControl(settings: ControlSettings, { clock, random, 
   } catch (error) {
     await closeOnce()
     throw error
+  }
+}
+
+/** A state of another make is not worth an outage: judging begins anew with the file's weights, and the log says so. */
+function resumedJudge(resumed: Resumed | undefined, events: ControlEvents): Judge {
+  if (!resumed) return createJudge()
+  try {
+    return createJudge({}, resumed)
+  } catch (error) {
+    events.judgeForgot((error as Error).message)
+    return createJudge()
   }
 }

@@ -7,7 +7,8 @@ import type { Log } from '../runtime/log.ts'
 export interface ControlEvents {
   registry: Registry
   decided(decision: Decision): void
-  judged(kind: string, tookMs: number): void
+  judged(step: { kind: string; tookMs: number; refused: string | undefined }): void
+  judgeForgot(reason: string): void
   proxyJoined(registration: Registration, warning: string | undefined): void
   proxyRefused(reason: string): void
   proxyLeft(registration: Registration, why: 'grace-over' | 'said-goodbye'): void
@@ -38,6 +39,7 @@ export function controlEvents(log: Log): ControlEvents {
     buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.25],
     registers: [registry],
   })
+  const refusals = count('judge_refusals_total', 'Inputs that the judge did not take', ['kind'])
   const decisions = count('decisions_total', 'Decisions, by service and action', ['service', 'action'])
   const registrations = count('registrations_total', 'Proxies that opened a snapshot stream', ['outcome'])
   const streamEnds = count('snapshot_streams_ended_total', 'Snapshot streams that ended, by why', ['why'])
@@ -56,7 +58,14 @@ export function controlEvents(log: Log): ControlEvents {
       decisions.inc({ service, action })
       log.info({ decision: id, service, action, version: decision.version, endpoint: decision.endpoint }, reason)
     },
-    judged: (kind, tookMs) => steps.observe({ kind }, tookMs / 1000),
+    judged({ kind, tookMs, refused }) {
+      steps.observe({ kind }, tookMs / 1000)
+      if (refused === undefined) return
+      refusals.inc({ kind })
+      log.warn({ kind }, `the judge does not take it: ${refused}`)
+    },
+    judgeForgot: reason =>
+      log.error(`what was judged before cannot be read, weights begin as the mesh file has them: ${reason}`),
     proxyJoined({ instance, service, version }, warning) {
       registrations.inc({ outcome: warning === undefined ? 'accepted' : 'accepted-unknown-version' })
       log.debug({ instance, service, version }, 'proxy joined')

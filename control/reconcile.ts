@@ -3,7 +3,8 @@ import type { Tick } from '../protocol/tick.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Catalog } from './gather/catalog.ts'
 import type { Mesh } from './gather/mesh-file.ts'
-import type { Judge, JudgeInput, ManualAction } from './judge/judge.ts'
+import type { Judge, JudgeInput } from './judge/judge.ts'
+import type { ManualAction } from './judge/manual.ts'
 import type { Proposal } from './judge/proposal.ts'
 import type { MeshView, Prepared, Publication } from './publish/publication.ts'
 import { seenVersions, serviceSettings } from './service-settings.ts'
@@ -38,7 +39,7 @@ export interface ReconcilerParts {
   /** What must be written along with a decision, so that both are true after a restart. */
   along(): Omit<Change, 'decisions'>
   /** Called after each step that asked the judge, with what it took. */
-  onStep(step: { kind: JudgeInput['kind']; tookMs: number }): void
+  onStep(step: { kind: JudgeInput['kind']; tookMs: number; refused: string | undefined }): void
 }
 
 /** Registrations are gathered this long before they are published. */
@@ -64,12 +65,19 @@ export function createReconciler(first: Mesh, parts: ReconcilerParts): Reconcile
     registered: service => catalog.endpointsOf(service),
     inForce(service) {
       const standing = judge.standing(service)
-      return { weights: standing?.weights ?? nothing, health: standing?.health ?? nothing }
+      if (standing) return standing
+      // Not taken by the judge (over one of its bounds): it stands as the file has it.
+      const weights = settingsOf(service)?.versions ?? nothing
+      return { weights, health: nothing }
     },
   }
 
-  /** Asks the judge in order, until it refuses one. */
-  const ask = (inputs: readonly JudgeInput[]) => {
+  const settingsOf = (service: string) => {
+    const config = mesh.config.services.get(service)
+    return config && serviceSettings(config, catalog.endpointsOf(service), seen.of(service))
+  }
+  /** Asks the judge in order. What it refuses is told; `stop`: what follows a refusal is not asked any more. */
+  const ask = (inputs: readonly JudgeInput[], { stop = false } = {}) => {
     const proposals: Proposal[] = []
     const changed = new Set<string>()
     for (const input of inputs) {
@@ -77,8 +85,8 @@ export function createReconciler(first: Mesh, parts: ReconcilerParts): Reconcile
       const output = judge.take(input, startedMs)
       proposals.push(...output.proposals)
       for (const service of output.changed) changed.add(service)
-      parts.onStep({ kind: input.kind, tookMs: clock.now() - startedMs })
-      if (output.refused !== undefined) return { proposals, changed, refused: output.refused }
+      parts.onStep({ kind: input.kind, tookMs: clock.now() - startedMs, refused: output.refused })
+      if (output.refused !== undefined && stop) return { proposals, changed, refused: output.refused }
     }
     return { proposals, changed, refused: undefined }
   }
@@ -95,7 +103,9 @@ export function createReconciler(first: Mesh, parts: ReconcilerParts): Reconcile
       { kind: 'service', settings: serviceSettings(config, catalog.endpointsOf(service), seen.of(service)), actor },
     ]
   }
-  const putInForce = (gone: readonly string[]) => {
+  const putInForce = () => {
+    const gone = judge.services().filter(service => !mesh.config.services.has(service))
+    for (const service of gone) seen.forget(service)
     for (const { registration } of catalog.all())
       if (registration.kind === 'sidecar') seen.add(registration.service, registration.version)
     const { proposals } = ask([
@@ -116,7 +126,7 @@ export function createReconciler(first: Mesh, parts: ReconcilerParts): Reconcile
     if (proposals.length > 0 || changed.size > 0) settle(proposals, publication.services(changed, view))
   }
 
-  putInForce([])
+  putInForce()
   return {
     get mesh() {
       return mesh
@@ -125,10 +135,8 @@ export function createReconciler(first: Mesh, parts: ReconcilerParts): Reconcile
     tick: tick => takeTraffic({ kind: 'tick', tick }),
     silence: () => takeTraffic({ kind: 'silence' }),
     meshChanged(next) {
-      const gone = [...mesh.config.services.keys()].filter(service => !next.config.services.has(service))
-      for (const service of gone) seen.forget(service)
       mesh = next
-      putInForce(gone)
+      putInForce()
     },
     endpointsChanged(service, version) {
       seen.add(service, version)
@@ -136,7 +144,10 @@ export function createReconciler(first: Mesh, parts: ReconcilerParts): Reconcile
       cancelGather ??= clock.after(GATHER_MS, publishGathered)
     },
     act(actions, actor, reason) {
-      const { proposals, changed, refused } = ask(actions.map(action => ({ kind: 'manual', action, actor, reason })))
+      const { proposals, changed, refused } = ask(
+        actions.map(action => ({ kind: 'manual', action, actor, reason })),
+        { stop: true },
+      )
       const recorded = settle(proposals, publication.services(changed, view))
       return refused === undefined
         ? { status: 'done', decisions: recorded }

@@ -18,7 +18,7 @@ export function openDatabase(directory: string): DatabaseSync {
   const file = join(directory, 'control.db')
   try {
     mkdirSync(directory, { recursive: true })
-    const database = new DatabaseSync(file, { timeout: 2000 })
+    const database = new DatabaseSync(file, { timeout: 100 })
     // WAL: a kill -9 loses nothing that was committed; readers do not wait for the writer.
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216;')
     migrate(database)
