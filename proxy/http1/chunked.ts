@@ -7,17 +7,19 @@ import { CHUNK_EXTENSION_BYTES_MAX, CHUNK_SIZE_DIGITS_MAX } from './limits.ts'
 import { trailerReader } from './trailers.ts'
 
 const SIZE = 0
-const EXTENSION_NAME = 1
-const EXTENSION_VALUE = 2
-const EXTENSION_QUOTED = 3
-const EXTENSION_ESCAPED = 4
-const EXTENSION_QUOTED_END = 5
-const SIZE_LF = 6
-const DATA = 7
-const DATA_CR = 8
-const DATA_LF = 9
-const TRAILERS = 10
-const DONE = 11
+const EXTENSION_BEGIN = 1
+const EXTENSION_NAME = 2
+const VALUE_BEGIN = 3
+const VALUE = 4
+const QUOTED = 5
+const ESCAPED = 6
+const QUOTED_END = 7
+const SIZE_LF = 8
+const DATA = 9
+const DATA_CR = 10
+const DATA_LF = 11
+const TRAILERS = 12
+const DONE = 13
 
 const SEMICOLON = 0x3b
 const EQUALS = 0x3d
@@ -130,7 +132,7 @@ export class ChunkedReader {
     }
     if (this.#digits === 0) return 'a chunk size is empty or not hexadecimal'
     if (byte === CR) this.#state = SIZE_LF
-    else if (byte === SEMICOLON) this.#state = EXTENSION_NAME
+    else if (byte === SEMICOLON) this.#state = EXTENSION_BEGIN
     else return 'a chunk size is followed by something that is neither an extension nor CR LF'
     return ''
   }
@@ -141,16 +143,25 @@ export class ChunkedReader {
    */
   #extension(byte: number): string {
     if (++this.#extensionBytes > CHUNK_EXTENSION_BYTES_MAX) return 'the chunk extensions are too large'
-    const state = this.#state
-    if (state === EXTENSION_ESCAPED || (state === EXTENSION_QUOTED && byte !== QUOTE)) {
-      if ((byte < 0x20 && byte !== HTAB) || byte === 0x7f) return 'a control character in a chunk extension'
-      this.#state = state === EXTENSION_QUOTED && byte === BACKSLASH ? EXTENSION_ESCAPED : EXTENSION_QUOTED
-    } else if (state === EXTENSION_QUOTED) this.#state = EXTENSION_QUOTED_END
-    else if (byte === CR) this.#state = SIZE_LF
-    else if (byte === SEMICOLON) this.#state = EXTENSION_NAME
-    else if (byte === EQUALS && state === EXTENSION_NAME) this.#state = EXTENSION_VALUE
-    else if (byte === QUOTE && state === EXTENSION_VALUE) this.#state = EXTENSION_QUOTED
-    else if (state === EXTENSION_QUOTED_END || TOKEN_LOWER[byte] === 0) return 'a chunk extension is malformed'
+    const next = extensionState(this.#state, byte)
+    if (next < 0) return 'a chunk extension is malformed'
+    this.#state = next
     return ''
   }
+}
+
+/** `;name`, `;name=value` or `;name="value"`: the state behind `byte`, -1 when it may not stand there. */
+function extensionState(state: number, byte: number): number {
+  if (state === ESCAPED || (state === QUOTED && byte !== QUOTE && byte !== BACKSLASH)) {
+    return (byte < 0x20 && byte !== HTAB) || byte === 0x7f ? -1 : QUOTED
+  }
+  if (state === QUOTED) return byte === QUOTE ? QUOTED_END : ESCAPED
+  if (state !== QUOTED_END && TOKEN_LOWER[byte] !== 0) {
+    return state === EXTENSION_BEGIN || state === EXTENSION_NAME ? EXTENSION_NAME : VALUE
+  }
+  if (state === EXTENSION_BEGIN) return -1
+  if (state === VALUE_BEGIN) return byte === QUOTE ? QUOTED : -1
+  if (byte === CR) return SIZE_LF
+  if (byte === SEMICOLON) return EXTENSION_BEGIN
+  return byte === EQUALS && state === EXTENSION_NAME ? VALUE_BEGIN : -1
 }

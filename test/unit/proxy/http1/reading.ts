@@ -19,6 +19,8 @@ export interface Transcript<Head> {
   fault: InvalidMessage | null
   /** Bytes behind a tunnel's head. */
   tunnelled: string
+  /** Part of a head is there, and the rest is not. */
+  unfinishedHead: boolean
 }
 
 interface CompleteHead {
@@ -27,7 +29,7 @@ interface CompleteHead {
 
 /** Reads a whole connection as the socket side will: head, body, next head, in whatever pieces the bytes come. */
 class Connection<Head extends CompleteHead> {
-  readonly transcript: Transcript<Head> = { messages: [], fault: null, tunnelled: '' }
+  readonly transcript: Transcript<Head> = { messages: [], fault: null, tunnelled: '', unfinishedHead: false }
   readonly #heads: HeadReader<Head>
   readonly #body: BodyReader
   readonly #begin: (head: Head, body: BodyReader) => boolean
@@ -40,6 +42,11 @@ class Connection<Head extends CompleteHead> {
   }
 
   feed(chunk: Buffer): void {
+    this.#read(chunk)
+    this.transcript.unfinishedHead = this.#heads.started
+  }
+
+  #read(chunk: Buffer): void {
     let at = 0
     while (this.transcript.fault === null) {
       if (this.#isTunnel) {
