@@ -26,6 +26,9 @@ export const program: ProgramDescription = {
   ],
 }
 
+/** Where OpenTelemetry's Prometheus exporters listen. */
+export const defaultAppMetrics = 'http://127.0.0.1:9464/metrics'
+
 const upstreamPort: Reader<{ service: string; port: number }> = given => {
   const match = /^([a-z0-9][a-z0-9-]*)=(\d{1,5})$/.exec(given)
   if (!match || Number(match[2]) > 65_535) throw new SettingError('service=port such as expense=9091')
@@ -115,7 +118,7 @@ export const settings = {
     flag: '--app-metrics <url>',
     describe: "the application's metrics; repeatable; `none` for none",
     read: listOf(metricsUrl),
-    default: ['http://127.0.0.1:9464/metrics'],
+    default: [defaultAppMetrics],
     group: whom,
   },
   control: {

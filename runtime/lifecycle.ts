@@ -47,7 +47,8 @@ export async function runUntilSignal(
   if (untilParentGone) endWithParent(() => !closing && close('the parent process is gone'))
 }
 
-function endWithParent(gone: () => void): void {
+/** Calls back once when the process that started this one is gone, so that a parent killed with -9 leaves nobody behind. */
+export function endWithParent(gone: () => void): void {
   const parent = process.ppid
   const watch = setInterval(() => {
     if (process.ppid === parent) return

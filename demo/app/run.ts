@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { endWithParent } from '../../runtime/lifecycle.ts'
 import { formatAddress } from './address.ts'
 import type { Service } from './service.ts'
 
@@ -44,5 +45,6 @@ function firstSignal(): Promise<NodeJS.Signals> {
     }
     process.on('SIGTERM', take)
     process.on('SIGINT', take)
+    if (process.env['TRIMTAB_UNTIL_PARENT_GONE'] !== undefined) endWithParent(() => take('SIGTERM'))
   })
 }

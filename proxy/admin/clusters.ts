@@ -1,4 +1,5 @@
 import { clusterName } from '../../protocol/envoy/names.ts'
+import { APP } from '../exchange.ts'
 import type { EndpointStats } from '../send/stats.ts'
 import type { AdminView } from './view.ts'
 
@@ -90,8 +91,9 @@ interface VersionCluster {
 
 /** Envoy has a cluster per version; ours have one per service. */
 function perVersion(view: AdminView): VersionCluster[] {
-  return view.clusters().flatMap(({ stats, endpoints }) => {
-    if (stats.name === '.app') return [{ name: 'local_app', endpoints: { service: '.app', list: [...endpoints] } }]
+  return view.clusters().flatMap(({ stats, endpoints: live }) => {
+    const endpoints = [...live]
+    if (stats.name === APP) return [{ name: 'local_app', endpoints: { service: APP, list: endpoints } }]
     const versions = new Set([
       ...Object.keys(view.policy().upstreams.get(stats.name)?.upstream.versions ?? {}),
       ...endpoints.map(({ version }) => version),

@@ -13,7 +13,7 @@ export interface AdminView {
   programVersion: string
   startedWallMs: number
   policy: () => Policy
-  clusters: () => { stats: ClusterStats; endpoints: readonly EndpointStats[] }[]
+  clusters: () => { stats: ClusterStats; endpoints: Iterable<EndpointStats> }[]
   listeners: () => ListenerView[]
   spansUrl: () => string | undefined
   registry: Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>

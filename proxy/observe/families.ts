@@ -1,4 +1,5 @@
 import { type Metric, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client'
+import { APP } from '../exchange.ts'
 import { type Exemplar, type Totals, type Traffic, timeBoundsMs } from './traffic.ts'
 
 /** A family that is computed at scrape from counters kept elsewhere: requests pay nothing for it. */
@@ -118,11 +119,11 @@ export function trafficFamilies(traffic: Traffic, localCluster: string): Compute
 
 /** Envoy's cluster labels with Consul's names beside them. */
 export function clusterLabels(service: string, version: string, localCluster: string): Record<string, string> {
-  const name = service === '.app' ? 'local_app' : version === '' ? service : `${version}.${service}`
+  const name = service === APP ? 'local_app' : version === '' ? service : `${version}.${service}`
   return {
     envoy_cluster_name: name,
     local_cluster: localCluster,
-    consul_destination_service: service === '.app' ? localCluster : service,
+    consul_destination_service: service === APP ? localCluster : service,
     consul_destination_service_subset: version,
   }
 }

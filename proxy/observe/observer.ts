@@ -7,6 +7,8 @@ import { placeInTrace, type TraceCounters, type TraceSettings } from './trace.ts
 import type { Traffic } from './traffic.ts'
 
 export interface ObserverParts {
+  /** Who calls through this proxy: its own service, or the gateway. Of inbound requests nobody has proven it. */
+  source: string
   /** Read at each request: the policy may change them. */
   trace: () => TraceSettings
   ids: Ids
@@ -21,7 +23,7 @@ export interface ObserverParts {
 
 /** Gives each request its span and its row, whatever comes back: an answer, a proxy-made answer, or a client that left. */
 export function createObserver(parts: ObserverParts): Stage {
-  const { ids, traceCounters, traffic, spans, accessLog, next } = parts
+  const { source, ids, traceCounters, traffic, spans, accessLog, next } = parts
 
   const onAttempt = (exchange: Exchange, attempt: Attempt): void => {
     // The version that the split chose may have had nobody left: what counts is where the first attempt went.
@@ -34,6 +36,7 @@ export function createObserver(parts: ObserverParts): Stage {
     accessLog.write(exchange, outcome)
   }
   return exchange => {
+    if (exchange.direction !== 'inbound') exchange.source = source
     traffic.requestStarted(exchange)
     exchange.onAttempt = onAttempt
     exchange.onOver = onOver

@@ -16,8 +16,8 @@ export interface ReportParts {
   identity: Omit<ReportHello, 'protocol' | 'program' | 'version'>
   programVersion: string
   traffic: Traffic
-  /** Whether this proxy's local fuse holds an endpoint out; undefined when it does not know the endpoint. */
-  isFused: (service: string, endpoint: string) => boolean | undefined
+  /** Looks once at the local fuses and answers whether one holds an endpoint out; undefined when this proxy does not know the endpoint. */
+  fuses: () => (service: string, endpoint: string) => boolean | undefined
   /** Epoch in force, and the last refusal if it still stands. */
   standing: () => { epoch: number; refused: { epoch: number; reason: string } | undefined }
   clock: Clock
@@ -98,7 +98,7 @@ export function trafficReport(parts: ReportParts): TrafficReport {
     if (url === undefined) return
     takenMs = now
     if (stream === undefined && now >= notBeforeMs) open()
-    kept.push({ ...traffic.takeRows(parts.isFused), intervalMs })
+    kept.push({ ...traffic.takeRows(parts.fuses()), intervalMs })
     if (kept.length > KEPT_LINES_MAX) {
       kept.shift()
       droppedLines++

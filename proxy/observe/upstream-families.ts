@@ -6,7 +6,7 @@ import type { TraceCounters } from './trace.ts'
 
 export interface ClusterView {
   stats: ClusterStats
-  endpoints: readonly EndpointStats[]
+  endpoints: Iterable<EndpointStats>
 }
 
 /** Families of connections, limits, the local fuse and membership, per upstream service: Envoy's names. */
@@ -169,6 +169,8 @@ export interface ProxyFacts {
   spansQueued: () => number
   trace: TraceCounters
   live: () => boolean
+  /** Undefined: there is no application beside this proxy. */
+  appReachable: () => boolean | undefined
   startedWallMs: number
   accessLogDropped: () => number
 }
@@ -187,6 +189,12 @@ export function proxyFamilies(
   const { spans, trace } = facts
   return [
     one('envoy_server_live', 'gauge', '1 when the proxy takes requests.', () => Number(facts.live())),
+    {
+      name: 'trimtab_proxy_app_up',
+      type: 'gauge',
+      help: '1 while the application takes connections.',
+      values: () => (facts.appReachable() === undefined ? [] : [{ labels: {}, value: Number(facts.appReachable()) }]),
+    },
     one('envoy_server_uptime', 'gauge', 'Seconds since the start.', () => process.uptime()),
     one(
       'process_start_time_seconds',

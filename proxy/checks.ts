@@ -1,0 +1,51 @@
+import type { Checks } from '../runtime/ops.ts'
+import type { Role } from './config.ts'
+import type { Policy } from './route/policy.ts'
+
+/** What /ready looks at. Only what stops requests is required: without control, collector or a full disk, traffic flows. */
+export interface Standing {
+  role: Role
+  policy: Policy
+  failed: boolean
+  draining: boolean
+  control: { connected: boolean; problem: string; refused: { epoch: number; reason: string } | undefined } | undefined
+  reportProblem: string
+  spansProblem: string
+  app: { reachable: boolean; detail: string } | undefined
+}
+
+export function checksOf(standing: Standing): Checks {
+  const { policy, control } = standing
+  const hasPolicy = standing.role.kind === 'alone' || policy.listener !== undefined
+  const checks: Checks = {
+    policy: {
+      ok: hasPolicy,
+      required: true,
+      detail: hasPolicy ? `epoch ${policy.epoch}` : 'no snapshot yet, neither from control nor on disk',
+    },
+    admin: {
+      ok: !standing.failed,
+      required: true,
+      detail: standing.failed ? 'told to fail by POST /healthcheck/fail' : 'not told to fail',
+    },
+    draining: {
+      ok: !standing.draining,
+      required: true,
+      detail: standing.draining ? 'draining: takes no new connections' : 'takes connections',
+    },
+  }
+  if (control !== undefined) {
+    const refused =
+      control.refused === undefined ? '' : `; snapshot ${control.refused.epoch} refused: ${control.refused.reason}`
+    checks['control'] = {
+      ok: control.connected && control.refused === undefined,
+      required: false,
+      detail: (control.connected ? 'connected' : control.problem) + refused,
+    }
+  }
+  if (standing.app !== undefined)
+    checks['application'] = { ok: standing.app.reachable, required: false, detail: standing.app.detail }
+  checks['report'] = { ok: standing.reportProblem === '', required: false, detail: standing.reportProblem || 'heard' }
+  checks['spans'] = { ok: standing.spansProblem === '', required: false, detail: standing.spansProblem || 'sent' }
+  return checks
+}

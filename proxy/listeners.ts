@@ -1,0 +1,77 @@
+import { type Address, formatAddress } from '../runtime/address.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import { createListener, type Listener } from './accept/listener.ts'
+import { defaultAppMetrics, type ProxySettings, type Role } from './config.ts'
+import type { Direction, Stage } from './exchange.ts'
+
+export interface NamedListener {
+  name: string
+  listener: Listener
+}
+
+/** The first stage of each way in. */
+export interface Entrances {
+  inbound: Stage
+  outbound: Stage
+  gateway: Stage
+  /** Of a port that is bound to one upstream. */
+  bound: (service: string) => Stage
+}
+
+/** Opens the listeners of a role, all or none. */
+export async function openListeners(
+  role: Role,
+  settings: ProxySettings,
+  entrances: Entrances,
+  parts: { clock: Clock; log: Log },
+): Promise<NamedListener[]> {
+  const opened: NamedListener[] = []
+  const limits = { connectionsMax: settings.maxConnections }
+  const open = async (
+    name: string,
+    address: { host: string; port: number },
+    direction: Direction,
+    handler: Stage,
+  ): Promise<void> => {
+    const trusts = direction === 'gateway' && settings.trustForwarded ? () => true : undefined
+    const listener = await createListener(
+      { address, direction, limits, allowConnect: false, ...(trusts === undefined ? {} : { trusts }) },
+      { handler, ...parts },
+    )
+    opened.push({ name, listener })
+  }
+  try {
+    if (role.kind === 'sidecar') {
+      await open('inbound', settings.inbound, 'inbound', entrances.inbound)
+      await open('outbound', settings.outbound, 'outbound', entrances.outbound)
+      for (const { service, port } of settings.upstream)
+        await open(`upstream-${service}`, { host: settings.outbound.host, port }, 'outbound', entrances.bound(service))
+    } else if (role.kind === 'gateway') await open('gateway', role.listen, 'gateway', entrances.gateway)
+    else await open('listen', role.listen, 'outbound', entrances.outbound)
+    return opened
+  } catch (error) {
+    await Promise.all(opened.map(({ listener }) => listener.close(0)))
+    throw error
+  }
+}
+
+/** Where metrics and admin are, as taken. */
+export function endpointAddresses(
+  metrics: { address: Address },
+  admin: { address: Address },
+): { metrics: string; admin: string } {
+  return { metrics: formatAddress(metrics.address), admin: formatAddress(admin.address) }
+}
+
+/** Application sources of the merged metrics, named app, app-2, ... */
+export function metricsSources(settings: ProxySettings, role: Role): { name: string; url: string }[] {
+  const given = settings.appMetrics.filter(url => url !== 'none')
+  const isDefault = settings.appMetrics.length === 1 && settings.appMetrics[0] === defaultAppMetrics
+  if (role.kind !== 'sidecar' && isDefault) return []
+  return given.map((url, index) => ({ name: index === 0 ? 'app' : `app-${index + 1}`, url }))
+}
+
+export function addressOf({ listener }: NamedListener): string {
+  return formatAddress(listener.address)
+}
