@@ -54,9 +54,11 @@ export function controlEvents(log: Log): ControlEvents {
   return {
     registry,
     decided(decision) {
-      const { service, action, reason, id } = decision
+      const { id, service, version, endpoint, action, reason, actor, dryRun } = decision
       decisions.inc({ service, action })
-      log.info({ decision: id, service, action, version: decision.version, endpoint: decision.endpoint }, reason)
+      const whose = endpoint ?? (version === undefined ? service : `${service} ${version}`)
+      const level = action === 'freeze' ? 'warn' : 'info'
+      log[level]({ decision: id, service, actor }, `${dryRun ? 'dry run, ' : ''}${action} ${whose}: ${reason}`)
     },
     judged({ kind, tookMs, refused }) {
       steps.observe({ kind }, tookMs / 1000)
