@@ -1,5 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 
 /** What a running `trimtab up` leaves for the other commands: where everything is. */
 export interface RunFile {
@@ -17,21 +16,23 @@ export interface RunFile {
   }[]
 }
 
-export const runFilePath = '.trimtab/up.json'
+export const defaultData = '.trimtab'
 
-export function writeRunFile(file: RunFile, path: string = runFilePath): void {
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, `${JSON.stringify(file)}\n`)
+const pathIn = (dataDirectory: string): string => `${dataDirectory}/up.json`
+
+export function writeRunFile(dataDirectory: string, file: RunFile): void {
+  writeFileSync(pathIn(dataDirectory), `${JSON.stringify(file)}\n`)
 }
 
-export function removeRunFile(path: string = runFilePath): void {
-  rmSync(path, { force: true })
+/** Removes the file of this process; another's stays. */
+export function removeRunFile(dataDirectory: string): void {
+  if (readRunFile(dataDirectory)?.pid === process.pid) rmSync(pathIn(dataDirectory), { force: true })
 }
 
-/** The run file of a mesh that is up, or undefined when none is (a file left by a process that is gone does not count). */
-export function readRunFile(path: string = runFilePath): RunFile | undefined {
+/** The run file of a mesh that is up with this data directory, or undefined when none is (a file left by a process that is gone does not count). */
+export function readRunFile(dataDirectory: string = defaultData): RunFile | undefined {
   try {
-    const file = JSON.parse(readFileSync(path, 'utf8')) as RunFile
+    const file = JSON.parse(readFileSync(pathIn(dataDirectory), 'utf8')) as RunFile
     process.kill(file.pid, 0)
     return file
   } catch {

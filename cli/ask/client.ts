@@ -1,13 +1,19 @@
 import { request } from 'undici'
 import { lineSplitter } from '../../runtime/ndjson.ts'
-import { url } from '../../runtime/setting-readers.ts'
-import { readRunFile } from '../run-file.ts'
+import { text, url } from '../../runtime/setting-readers.ts'
+import { defaultData, readRunFile } from '../run-file.ts'
 
 const TIMEOUT_MS = 10_000
 const LINE_BYTES_MAX = 32 * 1024 * 1024
 
 /** Settings of every command that asks control. */
 export const askSettings = {
+  data: {
+    flag: '--data <directory>',
+    describe: 'data directory of the `trimtab up` that is meant',
+    read: text,
+    default: defaultData,
+  },
   control: {
     flag: '--control <url>',
     describe: 'control, default: that of the running `trimtab up`, else http://127.0.0.1:8500',
@@ -16,8 +22,8 @@ export const askSettings = {
 } as const
 
 /** Where control is: as told, of the mesh that is up here, or at its usual place. */
-export function controlUrl(told: string | undefined): string {
-  return told ?? readRunFile()?.urls['control'] ?? 'http://127.0.0.1:8500'
+export function controlUrl(told: { control: string | undefined; data: string }): string {
+  return told.control ?? readRunFile(told.data)?.urls['control'] ?? 'http://127.0.0.1:8500'
 }
 
 /** A failure that a command tells its user: what happened, why, what to do. */

@@ -22,7 +22,7 @@ const settings = {
 export async function decisionsCommand(invocation: Invocation): Promise<void> {
   const { values } = settingsOrExit(program, settings, invocation)
   await asking(program.name, async () => {
-    const control = controlUrl(values.control)
+    const control = controlUrl(values)
     const show = (decision: Decision) => {
       if (values.service !== undefined && decision.service !== values.service) return
       process.stdout.write(values.json ? `${JSON.stringify(decision)}\n` : `${describe(decision)}\n`)

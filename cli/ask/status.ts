@@ -16,7 +16,7 @@ const settings = { ...askSettings, json: { flag: '--json', describe: 'as JSON', 
 export async function statusCommand(invocation: Invocation): Promise<void> {
   const { values } = settingsOrExit(program, settings, invocation)
   await asking(program.name, async () => {
-    const status = await getJson<Status>(new URL('/v1/status', controlUrl(values.control)))
+    const status = await getJson<Status>(new URL('/v1/status', controlUrl(values)))
     process.stdout.write(values.json ? `${JSON.stringify(status)}\n` : `${statusTable(status, process.stdout.isTTY)}\n`)
   })
 }

@@ -1,7 +1,7 @@
 import { settingsOrExit, usageError } from '../../runtime/command.ts'
 import { exitCode } from '../../runtime/lifecycle.ts'
 import type { Invocation } from '../../runtime/settings.ts'
-import { AskError } from '../ask/client.ts'
+import { AskError, askSettings } from '../ask/client.ts'
 import { badHost, badVersion } from './faults.ts'
 import { openStage, type Stage } from './stage.ts'
 import { collectorDown, controlDown, route, split } from './ways.ts'
@@ -27,15 +27,17 @@ const program = {
   examples: ['npm run scene bad-version', 'npm run scene bad-host'],
 }
 
+const settings = { data: askSettings.data } as const
+
 /** Exit code 0: the scene ended as told; 1: it did not. */
 export async function sceneCommand(invocation: Invocation): Promise<void> {
-  const { operands } = settingsOrExit(program, {}, invocation)
+  const { values, operands } = settingsOrExit(program, settings, invocation)
   const [name] = operands
   const scene = name !== undefined && Object.hasOwn(scenes, name) ? scenes[name] : undefined
   if (scene === undefined || operands.length > 1)
     usageError(program.name, `found ${JSON.stringify(operands.join(' '))}, allowed: ${program.operands}`)
   try {
-    await scene.play(openStage(text => process.stdout.write(`${text}\n`)))
+    await scene.play(openStage(values.data, text => process.stdout.write(`${text}\n`)))
     process.exit(exitCode.done)
   } catch (error) {
     if (!(error instanceof AskError)) throw error

@@ -21,10 +21,12 @@ export interface Stage {
 
 const ASK_EVERY_MS = 100
 
-export function openStage(say: (text: string) => void): Stage {
-  const mesh = readRunFile()
+export function openStage(dataDirectory: string, say: (text: string) => void): Stage {
+  const mesh = readRunFile(dataDirectory)
   if (mesh === undefined)
-    throw new AskError('no mesh is up in this folder: start it with `npm start` in another terminal')
+    throw new AskError(
+      `no mesh is up with its data in ${dataDirectory}: start it with \`npm start\` in another terminal`,
+    )
   const control = mesh.urls['control']!
   const status = () => getJson<Status>(new URL('/v1/status', control))
   return {

@@ -20,8 +20,9 @@ export interface ChildSettings {
   logFile: string
   /** Whether a line of its stdout, read as JSON, says that it is ready. */
   isReady: (line: Record<string, unknown>) => boolean
-  /** It ended although nobody asked it to. */
+  /** It ended although nobody asked it to; `onReturn` when it is ready again. */
   onDeath: (name: string, how: string) => void
+  onReturn: (name: string) => void
 }
 
 const START_MS = 30_000
@@ -70,7 +71,11 @@ export function child(settings: ChildSettings): Child {
   const died = (how: string): void => {
     settings.onDeath(settings.name, how)
     setTimeout(() => {
-      if (!stopping) spawnOnce().catch((error: Error) => died(error.message))
+      if (!stopping)
+        spawnOnce().then(
+          () => settings.onReturn(settings.name),
+          (error: Error) => died(error.message),
+        )
     }, RESTART_MS)
   }
 

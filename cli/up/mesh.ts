@@ -14,14 +14,20 @@ export interface MeshParts {
   plan: Plan
   dataDirectory: string
   onDeath: (name: string, how: string) => void
+  onReturn: (name: string) => void
   onProgress: (what: string) => void
 }
 
 const FIRST_ANSWER_MS = 20_000
 
-export function createMesh({ plan, dataDirectory, onDeath, onProgress }: MeshParts): Mesh {
+export function createMesh({ plan, dataDirectory, onDeath, onReturn, onProgress }: MeshParts): Mesh {
   const children = new Map<string, Child>()
-  const env = { ...process.env, NODE_COMPILE_CACHE: `${dataDirectory}/compile-cache`, NODE_NO_WARNINGS: '1' }
+  const env = {
+    ...process.env,
+    NODE_COMPILE_CACHE: `${dataDirectory}/compile-cache`,
+    NODE_NO_WARNINGS: '1',
+    TRIMTAB_UNTIL_PARENT_GONE: '1',
+  }
   const launch = async (processes: readonly ProcessPlan[]): Promise<void> => {
     const started = processes.map(planned => {
       const one = child({
@@ -32,6 +38,7 @@ export function createMesh({ plan, dataDirectory, onDeath, onProgress }: MeshPar
         logFile: `${dataDirectory}/logs/${planned.name.replaceAll(' ', '-')}.log`,
         isReady: line => ['ready', 'listening', 'started'].includes(String(line['msg'])),
         onDeath,
+        onReturn,
       })
       children.set(planned.name, one)
       return one.start()

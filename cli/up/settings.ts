@@ -1,6 +1,7 @@
 import { logFormats, logLevels } from '../../runtime/log.ts'
 import { flag, integer, number, oneOf, text, url } from '../../runtime/setting-readers.ts'
 import type { ProgramDescription, ValuesOf } from '../../runtime/settings.ts'
+import { defaultData } from '../run-file.ts'
 
 export const program: ProgramDescription = {
   name: 'trimtab up',
@@ -16,7 +17,7 @@ export const program: ProgramDescription = {
 
 export const settings = {
   config: { flag: '--config <file>', describe: 'the mesh file', read: text },
-  data: { flag: '--data <directory>', describe: 'where state and logs go', read: text, default: '.trimtab' },
+  data: { flag: '--data <directory>', describe: 'where state and logs go', read: text, default: defaultData },
   keep: {
     flag: '--keep',
     describe: 'keep the state of the last time (weights, decisions, spans)',

@@ -5,7 +5,7 @@ import { settingsOrExit } from '../../runtime/command.ts'
 import { exitCode } from '../../runtime/lifecycle.ts'
 import type { Invocation } from '../../runtime/settings.ts'
 import { meshConfigOrExit } from '../mesh-file.ts'
-import { type RunFile, removeRunFile, writeRunFile } from '../run-file.ts'
+import { type RunFile, readRunFile, removeRunFile, writeRunFile } from '../run-file.ts'
 import { liveTable } from './live-table.ts'
 import { createMesh, type Mesh } from './mesh.ts'
 import { type Plan, planDemo } from './plan.ts'
@@ -24,6 +24,13 @@ export async function upCommand(invocation: Invocation): Promise<void> {
   const meshFile = resolve(values.config ?? demoMesh)
   const { gatewayName, gatewayPort, mesh: meshName } = gatewayOf(meshFile)
   const data = resolve(values.data)
+  const other = readRunFile(data)
+  if (other !== undefined) {
+    process.stderr.write(
+      `trimtab up: a mesh is already up with its data in ${data} (pid ${other.pid}): end it first, or give this one another --data\n`,
+    )
+    process.exit(exitCode.failed)
+  }
   if (!values.keep)
     for (const part of ['control', 'collector', 'proxies', 'logs'])
       rmSync(`${data}/${part}`, { recursive: true, force: true })
@@ -51,6 +58,8 @@ export async function upCommand(invocation: Invocation): Promise<void> {
     plan,
     dataDirectory: data,
     onDeath: (name, how) => tell(`${name} ended (${how}): it is started again; its log: ${data}/logs`),
+    // Its pid is another now: who reads the run file finds the living one.
+    onReturn: () => writeRunFile(data, describe(plan, mesh, meshName)),
     onProgress: what => values.json || tell(`starting ${what} ...`),
   })
   const stop = stopper(mesh, values)
@@ -61,7 +70,7 @@ export async function upCommand(invocation: Invocation): Promise<void> {
     await stop(exitCode.failed)
   }
   const file = describe(plan, mesh, meshName)
-  writeRunFile(file)
+  writeRunFile(data, file)
   if (values.json) {
     process.stdout.write(`${JSON.stringify({ msg: 'ready', ...file, moved: ports.moved })}\n`)
     return
@@ -76,7 +85,7 @@ function stopper(mesh: Mesh, values: UpSettings): (code: number) => Promise<neve
   const stop = async (code: number): Promise<never> => {
     if (!values.json) process.stderr.write('\nending everything ...\n')
     await mesh.stop(STOP_GRACE_MS)
-    removeRunFile()
+    removeRunFile(values.data)
     process.exit(code)
   }
   const once = (code: number): Promise<never> => {

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander'
 import { pino } from 'pino'
+import { endWithParent } from '../../runtime/lifecycle.ts'
 import { type Address, formatAddress } from '../app/address.ts'
 import { addressOption, numberOption, readCommandLine, urlOption } from '../app/command-line.ts'
 import { closeGently, listen } from '../app/listener.ts'
@@ -92,6 +93,7 @@ function endOf(seconds: number | undefined): Promise<void> {
     }
     process.on('SIGTERM', take)
     process.on('SIGINT', take)
+    if (process.env['TRIMTAB_UNTIL_PARENT_GONE'] !== undefined) endWithParent(take)
     if (seconds !== undefined) setTimeout(resolve, seconds * 1_000)
   })
 }

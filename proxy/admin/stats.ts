@@ -19,11 +19,11 @@ export async function statsJson(view: AdminView, filter: RegExp | undefined): Pr
 
 async function allStats(view: AdminView): Promise<{ name: string; value: number }[]> {
   const families = (await view.registry.getMetricsAsJSON()) as MetricObjectWithValues<Sample>[]
-  return families.flatMap(({ name, values }) =>
+  return families.flatMap(({ name, type, values }) =>
     values
       .filter(({ metricName }) => !metricName?.endsWith('_bucket'))
       .map(({ metricName, labels, value }) => ({
-        name: `${metricName ?? name}${labelsText(labels)}`,
+        name: `${metricName ?? (String(type) === 'counter' ? `${name}_total` : name)}${labelsText(labels)}`,
         value: Number(value),
       })),
   )

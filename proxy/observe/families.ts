@@ -26,11 +26,11 @@ export function proxyRegistry(families: readonly ComputedFamily[]): Registry<typ
   return registry
 }
 
-/** What prom-client asks of a metric is a name, a type and get(): that is all there is here. */
+/** What prom-client asks of a metric is a name, a type and get(). In OpenMetrics form it adds _total to the samples of a counter itself. */
 function asMetric(family: ComputedFamily): Metric {
   const get = async (): Promise<MetricObjectWithValues<MetricValue<string>>> =>
     ({
-      name: family.name,
+      name: family.type === 'counter' ? family.name.replace(/_total$/, '') : family.name,
       help: family.help,
       type: family.type,
       values: family.values(),
