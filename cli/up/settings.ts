@@ -37,6 +37,12 @@ export const settings = {
     default: 20,
   },
   gatewayPort: { flag: '--gateway-port <port>', describe: 'where the gateway listens', read: integer(0, 65_535) },
+  anyPorts: {
+    flag: '--any-ports',
+    describe: 'take any free ports instead of the usual ones',
+    read: flag,
+    default: false,
+  },
   jaeger: { flag: '--jaeger <url>', describe: 'where the collector ships spans besides', read: url },
   clickhouse: {
     flag: '--clickhouse <what>',

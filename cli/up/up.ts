@@ -9,7 +9,7 @@ import { type RunFile, readRunFile, removeRunFile, writeRunFile } from '../run-f
 import { liveTable } from './live-table.ts'
 import { createMesh, type Mesh } from './mesh.ts'
 import { type Plan, planDemo } from './plan.ts'
-import { portsOn } from './ports.ts'
+import { anyPortsOn, portsOn } from './ports.ts'
 import { screen } from './screen.ts'
 import { program, settings, type UpSettings } from './settings.ts'
 
@@ -37,7 +37,7 @@ export async function upCommand(invocation: Invocation): Promise<void> {
   mkdirSync(`${data}/logs`, { recursive: true })
 
   const startedMs = performance.now()
-  const ports = portsOn(HOST)
+  const ports = values.anyPorts ? anyPortsOn(HOST) : portsOn(HOST)
   const plan = await planDemo(
     {
       host: HOST,
