@@ -1,6 +1,7 @@
 import type { Status } from '../../control/api/status-schema.ts'
 import type { Decision } from '../../protocol/decision.ts'
-import { AskError } from '../ask/client.ts'
+import type { Explanation } from '../../proxy/route/explain.ts'
+import { AskError, getJson } from '../ask/client.ts'
 import { type Stage, watchGateway } from './stage.ts'
 
 const TOLD_MS = 15_000
@@ -24,16 +25,16 @@ export async function badVersion(stage: Stage): Promise<void> {
   try {
     const decision = await told
     const decidedMs = performance.now() - startedMs
-    const status = await stage.until(
-      'weight 0 of expense v2 at every proxy',
-      stage.status,
-      status => weightOf(status, 'v2') === 0 && everyProxyHas(status, decision.epoch),
+    const callers = await stage.until(
+      'weight 0 of expense v2 at every proxy that calls it',
+      () => sharesAtProxies(stage),
+      shares => shares.every(share => share === 0),
       TOLD_MS,
     )
     const everywhereMs = performance.now() - startedMs
     const { requests, failed } = await watch.stop()
     stage.say(
-      `After ${seconds(decidedMs)} control decided; after ${seconds(everywhereMs)} all ${status.proxies.known} proxies had it. ${failed} of ${requests} requests of this watch failed.`,
+      `After ${seconds(decidedMs)} control decided; after ${seconds(everywhereMs)} all ${callers.length} proxies that call expense had it. ${failed} of ${requests} requests of this watch failed.`,
     )
     await explain(stage, decision)
   } finally {
@@ -114,9 +115,15 @@ async function needFull(stage: Stage, service: string, version: string): Promise
     throw new AskError(`${service} ${version} is ${found.stage}: wait until it is back, then play this scene`)
 }
 
-/** Not behind, not silent: every proxy that is connected runs this epoch or a later one. */
-function everyProxyHas(status: Status, epoch: number): boolean {
-  return status.epoch >= epoch && status.proxies.notInStep.length === 0
+/** The share of expense v2 as each proxy that calls expense sees it: asked of the proxies themselves. */
+async function sharesAtProxies(stage: Stage): Promise<number[]> {
+  const callers = stage.mesh.processes.filter(({ kind, service }) => kind === 'sidecar' && service === 'report')
+  return Promise.all(
+    callers.map(async ({ urls }) => {
+      const explanation = await getJson<Explanation>(`${urls['admin']}/explain?method=GET&url=http://expense/api`)
+      return explanation.status === 'routed' ? (explanation.versions['v2'] ?? 0) : 0
+    }),
+  )
 }
 
 const versionOf = (status: Status, version: string) =>

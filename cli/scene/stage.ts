@@ -19,7 +19,7 @@ export interface Stage {
   hasTrace(traceId: string): Promise<boolean>
 }
 
-const ASK_EVERY_MS = 100
+const ASK_EVERY_MS = 20
 
 export function openStage(dataDirectory: string, say: (text: string) => void): Stage {
   const mesh = readRunFile(dataDirectory)

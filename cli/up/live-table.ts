@@ -52,7 +52,6 @@ export function clip(line: string, columns: number): string {
   let shown = 0
   let at = 0
   while (at < line.length && shown < columns - 1) {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape is what is looked for
     const code = /^\x1b\[[0-9;]*m/.exec(line.slice(at, at + 12))
     if (code === null) shown++
     at += code === null ? 1 : code[0].length
