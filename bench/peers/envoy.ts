@@ -1,0 +1,131 @@
+import { writeFileSync } from 'node:fs'
+import { type Measured, start } from '../support/process.ts'
+
+export interface EnvoyShape {
+  port: number
+  adminPort: number
+  /** Two versions of two endpoints each. */
+  versions: Readonly<Record<string, readonly number[]>>
+  sinkPort: number
+  /** With what a Trimtab proxy has on: spans of every request, weights, retries, breakers, outlier detection. */
+  features: boolean
+}
+
+export async function envoy(program: string, folder: string, core: number, shape: EnvoyShape): Promise<Measured> {
+  const file = `${folder}/envoy-${shape.features ? 'full' : 'bare'}.json`
+  writeFileSync(file, JSON.stringify(config(shape)))
+  return start([program, '--concurrency', '1', '--disable-hot-restart', '-l', 'error', '-c', file], {
+    core,
+    ready: { host: '127.0.0.1', port: shape.port },
+  })
+}
+
+const address = (port: number) => ({ socket_address: { address: '127.0.0.1', port_value: port } })
+const typed = (name: string) => `type.googleapis.com/envoy.${name}`
+
+function config(shape: EnvoyShape): unknown {
+  const names = Object.keys(shape.versions)
+  const target = shape.features
+    ? { weighted_clusters: { clusters: names.map(name => ({ name, weight: 50 })) } }
+    : { cluster: names[0] }
+  const retry = { retry_on: '5xx,connect-failure', num_retries: 2, per_try_timeout: '3s' }
+  const manager = {
+    '@type': typed('extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
+    stat_prefix: 'ingress',
+    codec_type: 'HTTP1',
+    ...(shape.features
+      ? {
+          use_remote_address: true,
+          generate_request_id: true,
+          normalize_path: true,
+          merge_slashes: true,
+          tracing: tracing(),
+        }
+      : { generate_request_id: false }),
+    route_config: {
+      name: 'local',
+      virtual_hosts: [
+        {
+          name: 'all',
+          domains: ['*'],
+          routes: [
+            {
+              match: { prefix: '/' },
+              route: { ...target, timeout: '15s', ...(shape.features ? { retry_policy: retry } : {}) },
+            },
+          ],
+        },
+      ],
+    },
+    http_filters: [
+      {
+        name: 'envoy.filters.http.router',
+        typed_config: { '@type': typed('extensions.filters.http.router.v3.Router') },
+      },
+    ],
+  }
+  return {
+    admin: { address: address(shape.adminPort) },
+    node: { id: 'bench', cluster: 'bench' },
+    static_resources: {
+      listeners: [
+        {
+          name: 'ingress',
+          address: address(shape.port),
+          filter_chains: [
+            { filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }] },
+          ],
+        },
+      ],
+      clusters: [
+        ...Object.entries(shape.versions).map(([name, ports]) => cluster(name, ports, shape.features)),
+        cluster('spans', [shape.sinkPort], false),
+      ],
+    },
+  }
+}
+
+function tracing(): unknown {
+  return {
+    random_sampling: { value: 100 },
+    provider: {
+      name: 'envoy.tracers.zipkin',
+      typed_config: {
+        '@type': typed('config.trace.v3.ZipkinConfig'),
+        collector_cluster: 'spans',
+        collector_endpoint: '/api/v2/spans',
+        collector_endpoint_version: 'HTTP_JSON',
+        collector_hostname: 'spans',
+        shared_span_context: false,
+      },
+    },
+  }
+}
+
+function cluster(name: string, ports: readonly number[], features: boolean): unknown {
+  return {
+    name,
+    type: 'STATIC',
+    connect_timeout: '1s',
+    lb_policy: features ? 'LEAST_REQUEST' : 'ROUND_ROBIN',
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: ports.map(port => ({ endpoint: { address: address(port) } })) }],
+    },
+    ...(features
+      ? {
+          circuit_breakers: {
+            thresholds: [
+              {
+                max_connections: 1024,
+                max_pending_requests: 1024,
+                max_requests: 1024,
+                retry_budget: { budget_percent: { value: 20 }, min_retry_concurrency: 3 },
+              },
+            ],
+          },
+          outlier_detection: { consecutive_5xx: 3, interval: '10s', base_ejection_time: '30s' },
+        }
+      : {}),
+  }
+}

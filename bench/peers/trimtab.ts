@@ -1,0 +1,89 @@
+import { writeFileSync } from 'node:fs'
+import type { SnapshotLine, Upstream } from '../../protocol/snapshot.ts'
+import { type Measured, start } from '../support/process.ts'
+
+export interface ProxyShape {
+  port: number
+  metricsPort: number
+  adminPort: number
+  inboundPort: number
+  versions: Readonly<Record<string, readonly number[]>>
+  sinkPort: number
+}
+
+/** Our proxy with everything on: policy from a file, spans of every request and traffic reports to the sink. */
+export async function trimtabProxy(folder: string, core: number, shape: ProxyShape): Promise<Measured> {
+  const file = `${folder}/snapshot.json`
+  writeFileSync(file, JSON.stringify(snapshot(shape)))
+  const at = (port: number) => `127.0.0.1:${port}`
+  // biome-ignore format: one flag with its value
+  const flags = ['--service', 'caller', '--app', at(9), '--app-metrics', 'none', '--snapshot', file, '--outbound', at(shape.port), '--inbound', at(shape.inboundPort),
+    '--metrics', at(shape.metricsPort), '--admin', at(shape.adminPort), '--zipkin', `http://${at(shape.sinkPort)}/api/v2/spans`, '--collector', `http://${at(shape.sinkPort)}`, '--log-level', 'error']
+  return start([process.execPath, 'cli/trimtab.ts', 'proxy', ...flags], {
+    core,
+    ready: { host: '127.0.0.1', port: shape.port },
+  })
+}
+
+function snapshot({ versions }: ProxyShape): SnapshotLine {
+  const retries = {
+    attempts: 2,
+    on: ['5xx' as const, 'connect-failure' as const],
+    statusCodes: [],
+    perTryTimeoutMs: 3000,
+    budget: 0.2,
+    budgetPerSecond: 10,
+    backoffBaseMs: 25,
+    backoffMaxMs: 250,
+  }
+  const limits = { maxConnections: 1024, maxPending: 1024, maxRequests: 1024, maxRetries: 10 }
+  const upstream: Upstream = {
+    service: 'backend',
+    protocol: 'http',
+    timeoutMs: 15_000,
+    connectTimeoutMs: 1000,
+    idleTimeoutMs: 60_000,
+    retries,
+    limits,
+    balancing: 'least-request',
+    passiveHealthCheck: {
+      intervalMs: 10_000,
+      maxFailures: 3,
+      baseEjectionMs: 30_000,
+      maxEjectionMs: 300_000,
+      maxEjected: 0.5,
+      panicBelow: 0.5,
+    },
+    routes: [{ name: 'debug', match: { headers: { 'x-debug': { exact: '1' } } }, to: { version: 'v1' } }],
+    versions: Object.fromEntries(Object.keys(versions).map(name => [name, { weight: 50 }])),
+    endpoints: Object.entries(versions).flatMap(([version, ports]) =>
+      ports.map(port => ({
+        id: `${version}-${port}`,
+        address: `127.0.0.1:${port}`,
+        version,
+        health: 'healthy' as const,
+      })),
+    ),
+    mesh: true,
+  }
+  return {
+    epoch: 1,
+    sections: {
+      listener: {
+        version: 1,
+        value: {
+          mesh: 'bench',
+          trustDomain: 'bench.mesh',
+          service: 'caller',
+          kind: 'sidecar',
+          protocol: 'http',
+          app: { timeoutMs: 15_000, connectTimeoutMs: 1000, idleTimeoutMs: 60_000, limits },
+          routes: [],
+          mtls: 'off',
+        },
+      },
+      telemetry: { version: 1, value: { sample: 1, sharedSpanContext: false, outsideContext: 'continue' } },
+      'upstream/backend': { version: 1, value: upstream },
+    },
+  }
+}
