@@ -16,6 +16,8 @@ const ZEROS = '0'.repeat(32)
 export function randomIds(fill: (pool: Buffer) => void, wall: () => number): Ids {
   const pool = Buffer.allocUnsafe(POOL_BYTES)
   let at = POOL_BYTES
+  let timeMs = -1
+  let time = ''
   const cut = (bytes: number): string => {
     if (at + bytes > POOL_BYTES) {
       fill(pool)
@@ -35,10 +37,15 @@ export function randomIds(fill: (pool: Buffer) => void, wall: () => number): Ids
     traceId: () => nonZero(16),
     spanId: () => nonZero(8),
     requestId() {
-      const time = Math.floor(wall()).toString(16).padStart(12, '0')
+      const nowMs = Math.floor(wall())
+      if (nowMs !== timeMs) {
+        timeMs = nowMs
+        const hex = nowMs.toString(16).padStart(12, '0')
+        time = `${hex.slice(0, 8)}-${hex.slice(8)}-7`
+      }
       const hex = cut(10)
       const variant = '89ab'[Number.parseInt(hex[3]!, 16) & 3]
-      return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`
+      return `${time}${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`
     },
   }
 }

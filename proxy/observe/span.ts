@@ -20,10 +20,12 @@ export interface SpanIdentity {
 
 const USER_AGENT_MAX = 200
 const PATH_MAX = 500
+const REMOTES_MAX = 2000
 
 export function spanWriter(identity: SpanIdentity): SpanWriter {
   const localEndpoint = `"localEndpoint":${endpointJson(identity.service, identity.address)}`
   const fixedTags = `"component":"proxy","node_id":${text(identity.instance)},"service.version":${text(identity.serviceVersion)}`
+  const remoteJson = remoteEndpoints()
   return {
     write(exchange, outcome) {
       const { request } = exchange
@@ -35,7 +37,9 @@ export function spanWriter(identity: SpanIdentity): SpanWriter {
       if (exchange.debug) span += ',"debug":true'
       span += `,"kind":"${client ? 'CLIENT' : 'SERVER'}","name":${text(nameOf(exchange))}`
       span += `,"timestamp":${Math.round(exchange.startedWallUs)},"duration":${Math.max(1, Math.round(outcome.durationMs * 1000))},${localEndpoint}`
-      span += remoteJson(exchange, client)
+      span += client
+        ? remoteJson(exchange.service, exchange.endpointAddress)
+        : remoteJson(exchange.source, exchange.peerAddress)
       span += `,"tags":{"http.method":${text(request.method)},"http.path":${text(pathOf(request.target).slice(0, PATH_MAX))}`
       span += `,"http.status_code":"${outcome.status}","http.protocol":"${request.protocol}","guid:x-request-id":${text(exchange.requestId)}`
       span += `,"request_size":"${outcome.requestBytes}","response_size":"${outcome.responseBytes}",${fixedTags}`
@@ -75,14 +79,17 @@ function outcomeTags(exchange: Exchange, outcome: Outcome): string {
   return tags
 }
 
-function remoteJson(exchange: Exchange, client: boolean): string {
-  if (client)
-    return exchange.service === ''
-      ? ''
-      : `,"remoteEndpoint":${endpointJson(exchange.service, exchange.endpointAddress)}`
-  return exchange.source === '' && exchange.peerAddress === ''
-    ? ''
-    : `,"remoteEndpoint":${endpointJson(exchange.source, exchange.peerAddress)}`
+/** Endpoints as JSON, made once per peer: the same few come back in every span. Forgotten all at once when there are too many. */
+function remoteEndpoints(): (service: string, address: string) => string {
+  const byAddress = new Map<string, { service: string; json: string }>()
+  return (service, address) => {
+    const known = byAddress.get(address)
+    if (known !== undefined && known.service === service) return known.json
+    if (byAddress.size >= REMOTES_MAX) byAddress.clear()
+    const json = service === '' && address === '' ? '' : `,"remoteEndpoint":${endpointJson(service, address)}`
+    byAddress.set(address, { service, json })
+    return json
+  }
 }
 
 function endpointJson(service: string, address: string): string {
