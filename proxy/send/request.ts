@@ -154,7 +154,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       this.sent = true
     } else this.#resumeRequest()
     // What can never be sent again need not be kept.
-    if (!isIdempotent(this.method)) this.#forgetBody()
+    if (!isIdempotent(this.method) || (replay !== undefined && replay.sizeBytes > REPLAY_BYTES_MAX)) this.#forgetBody()
   }
 
   #forgetBody(): void {

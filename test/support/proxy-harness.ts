@@ -7,6 +7,7 @@ import type { Attempt, Exchange, Outcome } from '../../proxy/exchange.ts'
 import { createSender, type Sender, type SenderParts } from '../../proxy/send/sender.ts'
 import { type Clock, systemClock } from '../../runtime/clock.ts'
 import { silentLog } from '../../runtime/log.ts'
+import type { ManualClock } from './manual-clock.ts'
 
 export const SERVICE = 'expense'
 
@@ -108,7 +109,10 @@ export async function harness(settings: HarnessSettings): Promise<Harness> {
     },
     async close() {
       sender.close()
-      await listener.close(0)
+      const closed = listener.close(0)
+      // A clock that stands still would leave the grace standing, too.
+      if ('advance' in clock) (clock as ManualClock).advance(0)
+      await closed
     },
   }
 }
