@@ -26,7 +26,8 @@ export function* encodeSteps(families: readonly Family[], format: ExpositionForm
   const writer = format === 'text' ? textWriter : openMetricsWriter
   let chunk = ''
   let samplesInChunk = 0
-  for (const family of writer.families(families)) {
+  const said = format === 'text' ? textFamilies(families) : yield* asOpenMetricsFamilies(families)
+  for (const family of said) {
     const series = new SeriesNames(family, writer)
     chunk += writer.metadata(family)
     for (const sample of family.samples) {
@@ -41,8 +42,11 @@ export function* encodeSteps(families: readonly Family[], format: ExpositionForm
   yield chunk + writer.end
 }
 
+function* textFamilies(families: readonly Family[]): Generator<Family, void> {
+  for (const family of families) yield* asTextFamilies(family)
+}
+
 interface Writer {
-  families(families: readonly Family[]): Iterable<Family>
   metadata(family: Family): string
   seriesName(family: Family, suffix: Sample['suffix']): string
   sample(name: string, type: FamilyType, sample: Sample): string
@@ -50,9 +54,6 @@ interface Writer {
 }
 
 const textWriter: Writer = {
-  *families(families) {
-    for (const family of families) yield* asTextFamilies(family)
-  },
   metadata({ name, type, help }) {
     const helpLine = help === undefined ? '' : `# HELP ${name} ${escapeHelp(help)}\n`
     return `${helpLine}# TYPE ${name} ${type === 'unknown' ? 'untyped' : type}\n`
@@ -66,7 +67,6 @@ const textWriter: Writer = {
 }
 
 const openMetricsWriter: Writer = {
-  families: asOpenMetricsFamilies,
   metadata(family) {
     const name = baseName(family)
     const { type, help, unit } = family

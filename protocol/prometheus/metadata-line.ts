@@ -86,9 +86,9 @@ export function isCutMetadata(line: string): boolean {
 }
 
 function fault(reason: string): Metadata {
-  return { kind: 'fault', fault: { reason, tooLarge: false } }
+  return { kind: 'fault', fault: { cause: 'malformed', reason } }
 }
 
 function tooLarge(reason: string): Metadata {
-  return { kind: 'fault', fault: { reason, tooLarge: true } }
+  return { kind: 'fault', fault: { cause: 'limit', reason } }
 }

@@ -1,20 +1,27 @@
 import { asPlainFamilies, baseName, type Family, suffixesOf } from './family.ts'
 
+const familiesPerStep = 128
+
 /**
  * Families as OpenMetrics can say them side by side. It reserves more names than text: a counter `jobs_total` takes `jobs` and
  * `jobs_created` too, which another family of a text source may bear in good faith. Where two families claim a name, those that
- * reserve names are told as plain unknown series: what is lost is a type, never a series.
+ * reserve names are told as plain unknown series: what is lost is a type, never a series. Yields nothing but pauses.
  */
-export function asOpenMetricsFamilies(families: readonly Family[]): Family[] {
+export function* asOpenMetricsFamilies(families: readonly Family[]): Generator<string, Family[]> {
   const claimants = new Map<string, number>()
-  for (const family of families) {
+  for (const [index, family] of families.entries()) {
+    if (index % familiesPerStep === 0) yield ''
     for (const name of claimedNames(family)) claimants.set(name, (claimants.get(name) ?? 0) + 1)
   }
-  return families.flatMap(family => {
+  const said: Family[] = []
+  for (const [index, family] of families.entries()) {
+    if (index % familiesPerStep === 0) yield ''
     const names = claimedNames(family)
     const clashes = names.length > 1 && names.some(name => claimants.get(name)! > 1)
-    return clashes || !holdsToItsType(family) ? asPlainFamilies(family) : [family]
-  })
+    if (clashes || !holdsToItsType(family)) said.push(...asPlainFamilies(family))
+    else said.push(family)
+  }
+  return said
 }
 
 /** The name of a counter's series: OpenMetrics has no other. */

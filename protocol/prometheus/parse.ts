@@ -18,7 +18,7 @@ export interface ParseOptions {
 export type ParseResult =
   | { status: 'ok'; families: Family[]; sampleCount: number; exemplarsDropped: number }
   /** `line` counts from 1. `limit`: the body broke a limit. `truncated`: its end is missing. `malformed`: no exposition at all. */
-  | { status: 'invalid'; cause: 'malformed' | 'truncated' | 'limit'; line: number; reason: string }
+  | { status: 'invalid'; cause: LineFault['cause']; line: number; reason: string }
 
 /** Lines read between two pauses: some 0.2 ms of work, and no clock read for each line. */
 const linesPerStep = 128
@@ -83,8 +83,10 @@ class Reading {
     const trimmedEnd = end > start && body.charCodeAt(end - 1) === carriageReturn ? end - 1 : end
     if (start >= trimmedEnd) return
     const wrong = this.#read(start, trimmedEnd, whole)
+    if (!wrong) return
     // A first line that is none says that the body was never an exposition (JSON, a plain "ok"), not that one was cut.
-    if (wrong) this.#stop(whole || this.#line === 1 || wrong.tooLarge ? causeOf(wrong) : 'truncated', wrong.reason)
+    const cut = wrong.cause === 'malformed' && !whole && this.#line > 1
+    this.#stop(cut ? 'truncated' : wrong.cause, wrong.reason)
   }
 
   result(): ParseResult {
@@ -100,10 +102,11 @@ class Reading {
   #read(start: number, end: number, whole: boolean): LineFault | undefined {
     if (this.#body.charCodeAt(start) === hash) return this.#readComment(this.#body.slice(start, end), whole)
     this.#sawEnd = false
-    if (!whole && !this.#framed)
-      return { reason: 'the last line has no newline, and nothing else says that it is whole', tooLarge: false }
     const wrong = this.#samples.read(start, end)
     if (wrong) return wrong
+    if (!whole && !this.#framed) {
+      return { cause: 'truncated', reason: 'the last line has no newline, and nothing else says that it is whole' }
+    }
     if (++this.#sampleCount > this.#limits.samples) return tooMany('samples', this.#limits.samples)
     this.#families.add(this.#samples.name, this.#samples)
     return this.#familyFault()
@@ -111,8 +114,9 @@ class Reading {
 
   #readComment(line: string, whole: boolean): LineFault | undefined {
     this.#sawEnd = false
-    if (!whole && isCutMetadata(line))
-      return { reason: `the body ends within ${JSON.stringify(line.slice(0, 32))}`, tooLarge: false }
+    if (!whole && isCutMetadata(line)) {
+      return { cause: 'truncated', reason: `the body ends within ${JSON.stringify(line.slice(0, 32))}` }
+    }
     const metadata = readMetadata(line, this.#format, this.#limits)
     switch (metadata.kind) {
       case 'help':
@@ -146,7 +150,7 @@ class Reading {
     this.ended = true
   }
 
-  #stop(cause: 'malformed' | 'truncated' | 'limit', reason: string): void {
+  #stop(cause: LineFault['cause'], reason: string): void {
     this.#wrong = { status: 'invalid', cause, line: Math.max(1, this.#line), reason }
     this.ended = true
   }
@@ -167,10 +171,6 @@ function skipBlanks(text: string, from: number, end: number): number {
   return position
 }
 
-function causeOf(wrong: LineFault): 'malformed' | 'limit' {
-  return wrong.tooLarge ? 'limit' : 'malformed'
-}
-
 function tooMany(what: string, limit: number): LineFault {
-  return { reason: `more than ${limit} ${what}`, tooLarge: true }
+  return { cause: 'limit', reason: `more than ${limit} ${what}` }
 }

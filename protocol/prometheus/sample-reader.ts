@@ -23,14 +23,14 @@ const noLabels: Labels = []
 /** OpenMetrics 1.0: the names and values of an exemplar's labels together. */
 const exemplarLengthMax = 128
 
-/** A line that is no sample, and why. `tooLarge`: it broke a limit, not the grammar. */
+/** A line that is not what it should be, and why: it breaks the grammar, a limit, or cannot be whole. */
 export interface LineFault {
+  cause: 'malformed' | 'limit' | 'truncated'
   reason: string
-  tooLarge: boolean
 }
 
-const fault = (reason: string): LineFault => ({ reason, tooLarge: false })
-const tooLarge = (reason: string): LineFault => ({ reason, tooLarge: true })
+const fault = (reason: string): LineFault => ({ cause: 'malformed', reason })
+const tooLarge = (reason: string): LineFault => ({ cause: 'limit', reason })
 
 /**
  * Reads sample lines of one body. After `read` returned nothing wrong, the fields hold the line's sample. Lenient where Prometheus is:

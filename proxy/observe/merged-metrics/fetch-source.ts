@@ -57,7 +57,7 @@ async function ask(source: ScrapeSource, settings: FetchSettings, signal: AbortS
     })
     return { status: 'answered', response }
   } catch (error) {
-    return signal.aborted ? timedOut(settings.deadlineMs) : noAnswer(error as NodeJS.ErrnoException, url)
+    return signal.aborted ? timedOut(settings.deadlineMs) : noAnswer(error as Error & { code?: unknown }, url)
   }
 }
 
@@ -85,9 +85,10 @@ function timedOut(deadlineMs: number): Failure {
   return failure('timeout', `no whole answer within ${(deadlineMs / 1000).toFixed(1)} s`)
 }
 
-function noAnswer(error: NodeJS.ErrnoException, url: URL): Failure {
-  const code = error.code ?? ''
-  if (code.startsWith('HPE_')) return failure('not_metrics', `${url.host} does not speak HTTP: ${error.message}`)
+function noAnswer(error: Error & { code?: unknown }, url: URL): Failure {
+  const code = String(error.code ?? '')
+  if (error.name === 'HTTPParserError')
+    return failure('not_metrics', `${url.host} does not speak HTTP: ${error.message}`)
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return failure('too_large', 'the head of the answer is too large')
   if (code === 'ECONNREFUSED')
     return failure('refused', `nothing listens on ${url.host}: is the application up, is the port right?`)

@@ -25,12 +25,15 @@ export async function readBody(
       chunks.push(chunk)
     }
   } catch (error) {
-    return brokenOff(error as NodeJS.ErrnoException, bytesMax)
+    return brokenOff(error as Error & { code?: unknown }, bytesMax)
   }
   return { status: 'ok', bytes: Buffer.concat(chunks, sizeBytes) }
 }
 
-function brokenOff({ code = '', message }: NodeJS.ErrnoException, bytesMax: number): Failure {
+function brokenOff(error: Error & { code?: unknown }, bytesMax: number): Failure {
+  // An abort is a DOMException, whose code is a number.
+  const code = String(error.code ?? '')
+  const { message } = error
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return tooLarge(bytesMax)
   if (code.startsWith('Z_') && code !== 'Z_BUF_ERROR') {
     return failure('not_metrics', `the answer says that it is gzip, and is not: ${message}`)
