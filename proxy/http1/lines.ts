@@ -79,7 +79,7 @@ export class Lines {
   #broken(at: number, bytesMax: number): boolean {
     const { bytes } = this
     const controls = this.#controls
-    controls.mark(this.text.length)
+    // Marking stops behind an LF or at the end of the piece: an LF that ends this line is among the positions.
     let lineFeed = at
     while (lineFeed < controls.count && bytes[controls.positions[lineFeed]!] !== LF) lineFeed++
     if (lineFeed === controls.count) return this.#unfinished(bytesMax)

@@ -157,6 +157,7 @@ const CHUNK_RULES: Rule[] = [
   ['a chunk size line does not end with CR alone', chunked('1\ra\r\n0\r\n\r\n'), 400],
   ['a chunk does not end with LF alone', chunked('1\r\na\n0\r\n\r\n'), 400],
   ['a chunk does not end with CR alone', chunked('1\r\na\r0\r\n\r\n'), 400],
+  ['a chunk does not end with another byte and LF', chunked('1\r\naX\n0\r\n\r\n'), 400],
   ['a chunk is not longer than its size', chunked('1\r\nab\r\n0\r\n\r\n'), 400],
   ['the last chunk does not end with LF alone', chunked('0\n\n'), 400],
   ['the trailers do not end with LF alone', chunked('0\r\n\n'), 400],
