@@ -2,7 +2,7 @@
 // lower-casing, and equal names are the same string.
 import { TOKEN_LOWER } from './chars.ts'
 
-/** Places in KNOWN_NAMES of the fields that say something about framing or the connection. They come first. */
+/** Places in KNOWN_NAMES of fields that say something about framing or the connection. Such fields come first. */
 export const CONTENT_LENGTH = 0
 export const TRANSFER_ENCODING = 1
 export const CONNECTION = 2
@@ -10,17 +10,12 @@ export const HOST = 3
 export const UPGRADE = 4
 export const EXPECT = 5
 export const TE = 6
-export const KEEP_ALIVE = 7
-export const PROXY_CONNECTION = 8
-export const PROXY_AUTHENTICATE = 9
-export const PROXY_AUTHORIZATION = 10
-export const PROXY_AUTHENTICATION_INFO = 11
-/** Names from this place on need no look while the head is read. */
-export const PLAIN_FROM = 12
 
 const FRAMING_NAMES =
   'content-length transfer-encoding connection host upgrade expect te keep-alive proxy-connection ' +
   'proxy-authenticate proxy-authorization proxy-authentication-info'
+/** Names from this place on need no look while the head is read. */
+export const PLAIN_FROM = FRAMING_NAMES.split(' ').length
 const PLAIN_NAMES =
   'accept accept-charset accept-encoding accept-language accept-ranges access-control-allow-credentials ' +
   'access-control-allow-headers access-control-allow-methods access-control-allow-origin ' +

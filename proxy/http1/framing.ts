@@ -30,7 +30,7 @@ export function responseFraming(head: ResponseHead, requestMethod: string): Body
 }
 
 /** Whether an answer with this status never has a body, whatever its fields say. */
-export function isBodiless(statusCode: number): boolean {
+function isBodiless(statusCode: number): boolean {
   return statusCode === 204 || statusCode === 304 || statusCode < 200
 }
 

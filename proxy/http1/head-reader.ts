@@ -22,7 +22,7 @@ export interface Incomplete {
   readonly status: 'incomplete'
 }
 
-export const INCOMPLETE: Incomplete = { status: 'incomplete' }
+const INCOMPLETE: Incomplete = { status: 'incomplete' }
 
 /** Bytes turned into a string at once: enough for nearly every head, little wasted on the body that follows it. */
 const WINDOW_BYTES = 2048

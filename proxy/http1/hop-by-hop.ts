@@ -73,7 +73,7 @@ export function connectionToDownstream(keep: boolean, minorVersion: 0 | 1, isUpg
 }
 
 /** Whether a field with this lower-case name belongs to one connection only. By length first: most names end there. */
-export function isHopByHop(name: string): boolean {
+function isHopByHop(name: string): boolean {
   switch (name.length) {
     case 2:
       return name === 'te'
