@@ -52,7 +52,9 @@ const shape = (suffix: SampleSuffix, value: fc.Arbitrary<number>, labelsOf = lab
   exemplars,
 })
 const withLabel = (name: string, value: fc.Arbitrary<string>) =>
-  fc.tuple(labels, value).map(([others, inner]) => [...others, name, inner])
+  fc
+    .tuple(labels, value)
+    .map(([others, inner]) => [...others.filter((_, index) => others[index - (index % 2)] !== name), name, inner])
 
 function shapesOf(type: FamilyType, name: string, createdToo: boolean): Shape[] {
   const created = createdToo ? [shape('_created', positive)] : []
