@@ -1,4 +1,5 @@
-import { type Logger, pino } from 'pino'
+import { writeSync } from 'node:fs'
+import { type DestinationStream, type Logger, pino } from 'pino'
 import pretty from 'pino-pretty'
 
 export type Log = Logger
@@ -25,7 +26,23 @@ export function createLog(settings: { program: string; level: LogLevel; format: 
     })
     return pino(options, stream)
   }
-  return pino({ ...options, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }))
+  return pino({ ...options, timestamp: pino.stdTimeFunctions.isoTime }, lineWriter(2))
+}
+
+/**
+ * Writes log lines at once. A line that cannot be written (the reader is gone, or does not read) is lost: a log must never hold up a
+ * request, nor the end of a process (pino's own destination waits for ever at exit when its pipe is broken).
+ */
+export function lineWriter(fd: number): DestinationStream {
+  return {
+    write(line) {
+      try {
+        writeSync(fd, line)
+      } catch {
+        // EPIPE, EAGAIN, EIO: there is nobody to tell.
+      }
+    },
+  }
 }
 
 /** A log that keeps silent, for tests. */

@@ -15,7 +15,7 @@ import { program, settings, type UpSettings } from './settings.ts'
 
 const HOST = '127.0.0.1'
 /** All processes together get this long to end, then they are killed: Ctrl-C is answered within five seconds. */
-const STOP_GRACE_MS = 3500
+const STOP_GRACE_MS = 3000
 const demoMesh = new URL('../../demo/mesh.yaml', import.meta.url).pathname
 
 /** `trimtab up`: starts the mesh, shows it, ends it. */

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { pino } from 'pino'
 import { endWithParent } from '../../runtime/lifecycle.ts'
+import { lineWriter } from '../../runtime/log.ts'
 import { type Address, formatAddress } from '../app/address.ts'
 import { addressOption, numberOption, readCommandLine, urlOption } from '../app/command-line.ts'
 import { closeGently, listen } from '../app/listener.ts'
@@ -50,7 +51,7 @@ async function run(options: LoadOptions): Promise<void> {
   const caller = createCaller({ targetUrl, host, connections: concurrencyMax, timeoutMs })
   const settings = { ratePerSecond: options.rate, inFlightMax: concurrencyMax }
   const load = createLoad(settings, caller, () => performance.now())
-  const log = pino(pino.destination(2))
+  const log = pino(lineWriter(2))
   const admin = createAdmin(load, log)
   let adminAddress: string | undefined
   if (options.admin !== undefined) {
