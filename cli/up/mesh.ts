@@ -22,10 +22,7 @@ const FIRST_ANSWER_MS = 20_000
 
 export function createMesh({ plan, dataDirectory, onDeath, onReturn, onProgress }: MeshParts): Mesh {
   const children = new Map<string, Child>()
-  const env = { ...process.env, NODE_NO_WARNINGS: '1', TRIMTAB_UNTIL_PARENT_GONE: '1' }/compile-cache`,
-    NODE_NO_WARNINGS: '1',
-    TRIMTAB_UNTIL_PARENT_GONE: '1',
-  }
+  const env = { ...process.env, NODE_NO_WARNINGS: '1', TRIMTAB_UNTIL_PARENT_GONE: '1' }
   const launch = async (processes: readonly ProcessPlan[]): Promise<void> => {
     const started = processes.map(planned => {
       const one = child({
@@ -33,7 +30,7 @@ export function createMesh({ plan, dataDirectory, onDeath, onReturn, onProgress 
         script: planned.script,
         args: planned.args,
         env,
-        logFile: `$dataDirectory/logs/$planned.name.replaceAll(' ', '-').log`,
+        logFile: `${dataDirectory}/logs/${planned.name.replaceAll(' ', '-')}.log`,
         isReady: line => ['ready', 'listening', 'started'].includes(String(line['msg'])),
         onDeath,
         onReturn,
