@@ -60,7 +60,10 @@ export async function createControl(settings: ControlSettings, { clock, random, 
   const epochs = createEpochs(store)
 
   // Who is there, and what they say.
-  const source = meshSource(settings.config, { clock, pollMs: MESH_POLL_MS, lastGood: store.kept('mesh'), events })
+  const lastGood = store.kept('mesh')
+  const source = orElse(store.close, () =>
+    meshSource(settings.config, { clock, pollMs: MESH_POLL_MS, lastGood, events }),
+  )
   const catalog = createCatalog({ graceMs: INSTANCE_GRACE_MS, instancesMax: INSTANCES_MAX })
   catalog.restore(store.instances(), clock.now(), clock.wall(), RESTART_GRACE_MS)
   const reporters = createReporters()
@@ -156,6 +159,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
     act: reconciler.act,
     followDecisions: decisions.follow,
     onFollowerCut: events.followerCut,
+    onFailure: events.apiFailed,
     pageFolder,
     otherRoutes: app =>
       snapshotRoutes(app, {
@@ -216,5 +220,15 @@ function resumedJudge(resumed: Resumed | undefined, events: ControlEvents): Judg
   } catch (error) {
     events.judgeForgot((error as Error).message)
     return createJudge()
+  }
+}
+
+/** What `make` gives; when it throws, `undo` comes first. */
+function orElse<T>(undo: () => void, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    undo()
+    throw error
   }
 }

@@ -25,6 +25,7 @@ export interface ControlEvents {
   stateNotWritten(reason: string): void
   stateWritten(): void
   followerCut(stream: string): void
+  apiFailed(error: Error): void
 }
 
 export function controlEvents(log: Log): ControlEvents {
@@ -49,6 +50,7 @@ export function controlEvents(log: Log): ControlEvents {
   const shipped = count('decisions_shipped_total', 'Decisions sent to the collector, by outcome', ['outcome'])
   const writeFailures = count('state_write_failures_total', 'Writes of the state that the disk refused')
   const followersCut = count('followers_cut_total', 'Readers of an API stream that fell too far behind', ['stream'])
+  const apiFailures = count('api_failures_total', 'Requests to the API that ended in an error of control itself')
   let writing = true
 
   return {
@@ -125,6 +127,10 @@ export function controlEvents(log: Log): ControlEvents {
     stateWritten() {
       if (!writing) log.info('state is written again')
       writing = true
+    },
+    apiFailed(error) {
+      apiFailures.inc()
+      log.error({ err: error }, 'a request to the API failed')
     },
     followerCut(stream) {
       followersCut.inc({ stream })

@@ -25,6 +25,8 @@ export interface ApiParts {
   /** Calls back with each decision; the returned function ends it. */
   followDecisions(follower: (decision: Decision) => void): () => void
   onFollowerCut(stream: string): void
+  /** A request that ended in a bug of ours. */
+  onFailure(error: Error): void
   pageFolder: string
   /** Routes of other stages, on the same port. */
   otherRoutes(app: FastifyInstance): void
@@ -44,7 +46,7 @@ const LIVE_EVERY_MS = 1000
 /** Everything on control's one port: the API, its document, the page, health, metrics, and the snapshots for proxies. */
 export function createApi(parts: ApiParts): Api {
   const { version, clock, store, status } = parts
-  const app = createApiServer(version)
+  const app = createApiServer(version, parts.onFailure)
   const streams = (name: string, unreadBytesMax: number, onlyNewest: boolean) =>
     lineStreams(
       { version, readersMax: READERS_MAX, unreadBytesMax, onlyNewest, onCut: () => parts.onFollowerCut(name) },

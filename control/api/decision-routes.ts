@@ -41,7 +41,7 @@ export function decisionRoutes(app: FastifyInstance, store: StateStore, follower
     },
     (request, reply) => {
       const { service } = request.query
-      if (followers.open(reply, line => service === undefined || line.service === service)) return reply
+      if (followers.open(reply, { fits: line => service === undefined || line.service === service })) return reply
       const message = `${followers.size} readers follow the decisions already.`
       return refuse(reply, 503, { error: 'full', message, hint: 'Close one, or ask GET /v1/decisions.' })
     },

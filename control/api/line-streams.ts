@@ -4,8 +4,8 @@ import type { Clock } from '../../runtime/clock.ts'
 
 /** Readers of one API stream: the same lines for all, a sign of life each second, nobody buffered without bound. */
 export interface LineStreams {
-  /** Takes over the reply and greets. False: too many readers already, the reply is untouched. */
-  open(reply: FastifyReply, fits?: (line: StreamLine) => boolean): boolean
+  /** Takes over the reply, greets, and writes `first`. False: too many readers already, the reply is untouched. */
+  open(reply: FastifyReply, reader?: { fits?: (line: StreamLine) => boolean; first?: string }): boolean
   send(line: StreamLine): void
   readonly size: number
   close(): void
@@ -43,14 +43,14 @@ export function lineStreams(settings: LineStreamSettings, clock: Clock): LineStr
     for (const raw of readers.keys()) write(raw, '\n')
   })
   return {
-    open(reply, fits = () => true) {
+    open(reply, { fits = () => true, first = '' } = {}) {
       if (readers.size >= settings.readersMax) return false
       reply.hijack()
       const { raw } = reply
       raw.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
       raw.on('close', () => readers.delete(raw))
       raw.on('error', () => readers.delete(raw))
-      raw.write(hello)
+      raw.write(hello + first)
       readers.set(raw, fits)
       return true
     },

@@ -17,7 +17,7 @@ const plainRoutes: Readonly<Record<string, RouteDoc>> = {
 }
 
 /** The HTTP server of the API: every refusal has one shape, and every route stands in the OpenAPI document. */
-export function createApiServer(version: string): FastifyInstance {
+export function createApiServer(version: string, onFailure: (error: Error) => void): FastifyInstance {
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
     // Snapshot streams are endless: closing must not wait for them.
@@ -35,9 +35,9 @@ export function createApiServer(version: string): FastifyInstance {
   app.get('/openapi.json', { config: { doc: { summary: 'This document', answer: Type.Unknown() } } }, async () =>
     openApiDocument(version, routes),
   )
-  app.setErrorHandler<FastifyError>((error, request, reply) => {
+  app.setErrorHandler<FastifyError>((error, _request, reply) => {
     const statusCode = error.statusCode ?? 500
-    if (statusCode >= 500) request.log.error({ err: error }, 'request failed')
+    if (statusCode >= 500) onFailure(error)
     return refuse(reply, statusCode, refusalOf(error, statusCode))
   })
   app.setNotFoundHandler((request, reply) => {

@@ -62,7 +62,7 @@ export function statusRoutes(
     '/v1/live',
     { config: { doc: { summary: 'The status, a line a second', answer: Status, stream: true, refuses: [503] } } },
     (_request, reply) => {
-      if (live.open(reply)) return reply
+      if (live.open(reply, { first: `${JSON.stringify(statusOf(parts))}\n` })) return reply
       const message = `${live.size} readers follow the live stream already.`
       return refuse(reply, 503, { error: 'full', message, hint: 'Close one, or ask GET /v1/status.' })
     },

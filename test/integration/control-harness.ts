@@ -212,7 +212,8 @@ export async function follow<T>(t: TestContext, url: string): Promise<Lines<T>> 
 }
 
 export interface SnapshotLineRead {
-  epoch: number
+  /** The greeting has none. */
+  epoch?: number
   sections?: Record<string, { version: number; value: Upstream } | null>
 }
 

@@ -176,7 +176,7 @@ test('proxies that have seen a higher epoch than ours are told everything above 
 
   collector.tick(healthy(), [reporter('report-1', 77_000)])
 
-  const line = await caller.until(({ epoch }) => epoch > 77_000)
+  const line = await caller.until(({ epoch = 0 }) => epoch > 77_000)
   assert.deepEqual(Object.keys(line.sections ?? {}).sort(), [
     'listener',
     'telemetry',
