@@ -16,8 +16,9 @@ export type Blame =
   | { on: 'hosts'; hosts: string[]; lnRatio: number }
   | { on: 'undecided'; hosts: string[]; lnRatio: number }
 
-/** Natural logarithm of the likelihood ratio that settles the question: 20 to 1. */
-const SETTLED = 3
+/** Natural logarithm of the likelihood ratio that settles it: 150 to 1 for hosts, as their story has more ways to fit; 5 to 1 for the version. */
+const HOSTS_SETTLED = 5
+const VERSION_SETTLED = 1.5
 
 /**
  * Blames the version or some of its endpoints. `rest`: what everybody else showed at the same time. An endpoint without requests takes
@@ -39,9 +40,9 @@ export function blame(endpoints: readonly EndpointCounts[], rest: { bad: number;
     const concentrated = lnLikelihood(hosts, shareOf(sum(hosts))) + lnLikelihood(others, restShare) - luck
     if (!best || concentrated - whole > best.lnRatio) best = { hosts, lnRatio: concentrated - whole }
   }
-  if (!best || best.lnRatio < -SETTLED / 2) return { on: 'version', lnRatio: best ? -best.lnRatio : SETTLED }
+  if (!best || best.lnRatio < -VERSION_SETTLED) return { on: 'version', lnRatio: best ? -best.lnRatio : HOSTS_SETTLED }
   const hosts = best.hosts.map(({ id }) => id)
-  return { on: best.lnRatio > SETTLED ? 'hosts' : 'undecided', hosts, lnRatio: best.lnRatio }
+  return { on: best.lnRatio > HOSTS_SETTLED ? 'hosts' : 'undecided', hosts, lnRatio: best.lnRatio }
 }
 
 /** With half a request of each kind added: 3 of 3 is 88 %, not certainty. */

@@ -1,4 +1,5 @@
-import { badOf, short } from './alarm.ts'
+import { badOf } from './compare.ts'
+import { short } from './finding.ts'
 import { commonBurn, shiftRules } from './guard.ts'
 import { propose, type Turn, weightsIn } from './moves.ts'
 import { evidenceOf } from './sequential.ts'

@@ -1,4 +1,4 @@
-import { short } from './alarm.ts'
+import { short } from './finding.ts'
 import { fusedOf } from './fuse.ts'
 import { sloStandings } from './guard.ts'
 import { evidenceOf } from './sequential.ts'

@@ -1,3 +1,5 @@
+import { evidenceOf, type SequentialTest } from './sequential.ts'
+
 /**
  * What the local fuses tell. A proxy holds an endpoint out after `maxFailures` consecutive failures, so a version that always fails shows
  * some three failures a proxy and endpoint, and then no traffic at all: too little for counts alone. But the fuses themselves are
@@ -7,11 +9,28 @@
  * fuses of m are open together, the last one having just tripped, happens by chance C(m, k) k L (L T)^(k - 1) times a tick, L = n p^maxFailures.
  * p is taken from what the others have shown in the last minutes, at its upper limit; a judgement needs this to be rarer than once in as many
  * ticks as the other tests allow. What hits all versions at once is not chance of this kind: the test of the others' requests must agree too
- * (FUSE_CONTRAST), which is what keeps a short failure of everything from being blamed on the version that had its three requests just then.
+ * (betterOthers), which is what keeps a short failure of everything from being blamed on the version that had its three requests just then.
  */
 
 /** The others must have been better by this R (see sequential.ts) for fuses to be believed. */
-export const FUSE_CONTRAST = 10
+const CONTRAST = 10
+/** Or so unlikely must it be that everything failed for a moment and only this one was asked in it. */
+const MISSED_MAX = 1 / 50
+const OTHERS_MIN = 10
+const OTHERS_BAD_MAX = 0.05
+
+/**
+ * Whether the others were better while these failures came: by R; or, since R cannot grow any more once the fuses have taken the traffic
+ * away, because a failure of everything would not have missed all of the others' requests (share of requests to the power of failures)
+ * and they have been well ever since.
+ */
+export function betterOthers(
+  test: SequentialTest,
+  { share, failures, restBad, restAll }: { share: number; failures: number; restBad: number; restAll: number },
+): boolean {
+  if (evidenceOf(test) >= CONTRAST) return true
+  return share ** failures <= MISSED_MAX && restAll >= OTHERS_MIN && restBad <= OTHERS_BAD_MAX * restAll
+}
 
 /** A fuse report is believed for this long: a proxy repeats it with every line in which the endpoint is held out. */
 const FUSE_FRESH_MS = 5000

@@ -1,4 +1,5 @@
-import { type Finding, propose, quieten, type Turn, weightsIn } from './moves.ts'
+import type { Finding } from './finding.ts'
+import { propose, quieten, type Turn, weightsIn } from './moves.ts'
 import { resetTest } from './sequential.ts'
 import { type EndpointState, type VersionState, weightOf } from './service.ts'
 

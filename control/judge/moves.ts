@@ -1,4 +1,5 @@
 import type { DataState, DecisionAction } from '../../protocol/decision.ts'
+import { type Finding, listed } from './finding.ts'
 import type { Proposal } from './proposal.ts'
 import { resetTest } from './sequential.ts'
 import {
@@ -17,18 +18,6 @@ export interface Turn {
   settings: JudgeSettings
   nowMs: number
   proposals: Proposal[]
-}
-
-/** Why something is to move. */
-export interface Finding {
-  /** One sentence with its numbers. */
-  reason: string
-  metric: string
-  observed: number
-  threshold: number
-  evidence: Record<string, number | string>
-  windowMs: number
-  traces: readonly string[]
 }
 
 export interface Subject {
@@ -150,12 +139,4 @@ export function quieten(version: VersionState, untilMs: number, nowMs: number): 
   resetTest(version.errors, nowMs)
   resetTest(version.slow, nowMs)
   version.quietUntilMs = Math.max(version.quietUntilMs, untilMs)
-}
-
-const LISTED_MAX = 10
-
-/** `a, b and 3 more`: what stands in evidence stays short. */
-export function listed(names: readonly string[]): string {
-  const more = names.length - LISTED_MAX
-  return more > 0 ? `${names.slice(0, LISTED_MAX).join(', ')} and ${more} more` : names.join(', ')
 }

@@ -1,5 +1,6 @@
-import { short, wholeVersionFused } from './alarm.ts'
-import { type Finding, propose, shiftAway, type Turn, weightsIn } from './moves.ts'
+import { type Finding, short } from './finding.ts'
+import { wholeVersionFused } from './fuse-alarm.ts'
+import { propose, shiftAway, type Turn, weightsIn } from './moves.ts'
 import { createPassing, type PassingSettings, passingSettings, stepPassing, verdictOf } from './passing.ts'
 import { restRateOf } from './sequential.ts'
 import {

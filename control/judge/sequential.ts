@@ -24,10 +24,15 @@ export interface Trial {
 }
 
 export interface SequentialTest {
-  /** ln(R + 1) by odds and by pair; empty while nothing bad was seen. */
+  /** ln(R + 1) by odds and by pair, up to the last whole block; empty while nothing bad was seen. */
   odds: number[]
   pair: number[]
-  /** Faded counts: what share of requests the candidate had, and how often the others failed, before this tick. */
+  /** The block that is being filled, and how many ticks it has taken. */
+  block: Trial & { ticks: number }
+  /** R with the unfinished block counted in. */
+  r: number
+  rOdds: number
+  /** Faded counts: what share of requests the candidate had, and how often the others failed, before this block. */
   ownAll: number
   othersAll: number
   restBad: number
@@ -43,7 +48,13 @@ const PAIR = [0.1, 0.4, 0.8, 0.97]
 
 /** ln R fades to its half within an hour of ticks without a bad request, so that a fault of yesterday is not added to one of today. R only sinks by it: the bound holds. */
 const FADE = Math.LN2 / 14_400
-/** The share of requests is remembered for some 8 ticks, the failure rate of the others for some 200. */
+/**
+ * At a few requests a second most ticks hold requests of one side only and compare nothing. Ticks are gathered into blocks of this many
+ * requests, with both sides among them, or this many ticks. R is looked at in every tick all the same.
+ */
+const BLOCK_REQUESTS = 6
+const BLOCK_TICKS_MAX = 8
+/** The share of requests is remembered for some 8 blocks, the failure rate of the others for some 200. */
 const SHARE_KEEP = 1 - 1 / 8
 const RATE_KEEP = 1 - 1 / 200
 /** Below this R the evidence counts start anew. */
@@ -54,6 +65,9 @@ export function createTest(): SequentialTest {
   return {
     odds: [],
     pair: [],
+    block: { bad: 0, all: 0, restBad: 0, restAll: 0, ticks: 0 },
+    r: 0,
+    rOdds: 0,
     ownAll: 0,
     othersAll: 0,
     restBad: 0,
@@ -66,35 +80,44 @@ export function createTest(): SequentialTest {
 export function resetTest(test: SequentialTest, nowMs: number): void {
   test.odds = []
   test.pair = []
+  test.block = { bad: 0, all: 0, restBad: 0, restAll: 0, ticks: 0 }
+  test.r = test.rOdds = 0
   test.since = { bad: 0, all: 0, restBad: 0, restAll: 0, atMs: nowMs }
 }
 
-/** Takes one tick in. `evidenceMax`: the most (natural logarithm) that one tick may add to any R. */
+/** Takes one tick in. `evidenceMax`: the most (natural logarithm) that one block, at any but low rates one tick, may add to any R. */
 export function stepTest(test: SequentialTest, trial: Trial, evidenceMax: number, nowMs: number): void {
-  if (evidenceOf(test) < FRESH_BELOW) test.since = { bad: 0, all: 0, restBad: 0, restAll: 0, atMs: nowMs }
+  if (test.r < FRESH_BELOW) test.since = { bad: 0, all: 0, restBad: 0, restAll: 0, atMs: nowMs }
   addTrial(test.since, trial)
-  if (trial.bad > 0 && test.odds.length === 0) {
+  addTrial(test.block, trial)
+  test.block.ticks++
+  if (test.block.bad > 0 && test.odds.length === 0) {
     test.odds = ODDS.map(() => 0)
     test.pair = PAIR.map(() => 0)
   }
-  if (test.odds.length > 0 && trial.all > 0) judgeTick(test, comparable(test, trial), evidenceMax)
-  test.ownAll = test.ownAll * SHARE_KEEP + trial.all
-  test.othersAll = test.othersAll * SHARE_KEEP + trial.restAll
-  test.restBad = test.restBad * RATE_KEEP + trial.restBad
-  test.restAll = test.restAll * RATE_KEEP + trial.restAll
+  const { all, restAll, ticks } = test.block
+  const whole = (all > 0 && restAll > 0 && all + restAll >= BLOCK_REQUESTS) || ticks >= BLOCK_TICKS_MAX
+  if (test.odds.length > 0) judgeBlock(test, whole, evidenceMax)
+  if (!whole) return
+  const { block } = test
+  test.ownAll = test.ownAll * SHARE_KEEP + block.all
+  test.othersAll = test.othersAll * SHARE_KEEP + block.restAll
+  test.restBad = test.restBad * RATE_KEEP + block.restBad
+  test.restAll = test.restAll * RATE_KEEP + block.restAll
+  test.block = { bad: 0, all: 0, restBad: 0, restAll: 0, ticks: 0 }
 }
 
 /** R: the mean over both families. */
 export function evidenceOf(test: SequentialTest): number {
-  return (meanR(test.odds) + meanR(test.pair)) / 2
+  return test.r
 }
 
 /** R of the odds alone. */
 export function oddsEvidenceOf(test: SequentialTest): number {
-  return meanR(test.odds)
+  return test.rOdds
 }
 
-/** How often the others failed before this tick, a share; 1 % as long as little is known. */
+/** How often the others failed before this block, a share; 1 % as long as little is known. */
 export function restRateOf(test: SequentialTest): number {
   return Math.min(0.5, Math.max(0.001, (test.restBad + 0.5) / (test.restAll + 50)))
 }
@@ -104,25 +127,26 @@ export function oddsRatio({ bad, all, restBad, restAll }: Trial): number {
   return ((bad + 0.5) / (all - bad + 0.5)) * ((restAll - restBad + 0.5) / (restBad + 0.5))
 }
 
-function judgeTick(test: SequentialTest, trial: Trial, evidenceMax: number): void {
-  const all = trial.all + trial.restAll
+function judgeBlock(test: SequentialTest, whole: boolean, evidenceMax: number): void {
+  const trial = comparable(test, test.block)
+  const { odds, pair } = trial.all > 0 && trial.restAll > 0 ? grownBy(test, trial, evidenceMax) : test
+  test.rOdds = meanR(odds)
+  test.r = (test.rOdds + meanR(pair)) / 2
+  if (!whole) return
+  // A block without a bad request says nothing about the odds: LR would be 1, and counting it would let R reach its limit by mere time.
+  test.odds = trial.bad + trial.restBad > 0 ? odds : test.odds.map(ln => ln * (1 - FADE))
+  test.pair = pair
+}
+
+function grownBy(test: SequentialTest, trial: Trial, evidenceMax: number): Pick<SequentialTest, 'odds' | 'pair'> {
   const allBad = trial.bad + trial.restBad
-  const share = trial.all / all
-  // A tick without a bad request, or with nobody to compare with, says nothing about the odds: LR would be 1, and counting it
-  // would let R reach its limit by mere time.
-  if (allBad > 0 && trial.restAll > 0) {
-    for (let i = 0; i < ODDS.length; i++) {
-      const evidence = trial.bad * LN_ODDS[i]! - allBad * Math.log(share * ODDS[i]! + 1 - share)
-      test.odds[i] = grown(test.odds[i]!, evidence, evidenceMax)
-    }
-  } else for (let i = 0; i < ODDS.length; i++) test.odds[i] = test.odds[i]! * (1 - FADE)
-  if (trial.restAll === 0) return
+  const share = trial.all / (trial.all + trial.restAll)
   const q0 = restRateOf(test)
-  for (let i = 0; i < PAIR.length; i++) {
-    const q1 = PAIR[i]!
-    if (q1 < 1.5 * q0) test.pair[i] = 0
-    else test.pair[i] = grown(test.pair[i]!, pairEvidence(trial, share, q0, q1), evidenceMax)
-  }
+  const odds = (ln: number, i: number) =>
+    grown(ln, trial.bad * LN_ODDS[i]! - allBad * Math.log(share * ODDS[i]! + 1 - share), evidenceMax)
+  const pair = (ln: number, i: number) =>
+    PAIR[i]! < 1.5 * q0 ? 0 : grown(ln, pairEvidence(trial, share, q0, PAIR[i]!), evidenceMax)
+  return { odds: allBad > 0 ? test.odds.map(odds) : test.odds, pair: test.pair.map(pair) }
 }
 
 function pairEvidence({ bad, all, restBad, restAll }: Trial, share: number, q0: number, q1: number): number {

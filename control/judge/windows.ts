@@ -75,6 +75,16 @@ export function sumOf(window: Window, spanMs: number, nowMs: number): number[] {
   return sums
 }
 
+/** When the first slot of the finest ring began, within the last `spanMs`, that counts any of a field; `nowMs` when none does. */
+export function firstMs(window: Window, field: number, spanMs: number, nowMs: number): number {
+  const ring = window.rings[0]!
+  if (ring.counts.length === 0) return nowMs
+  const oldest = Math.max(Math.floor((nowMs - spanMs) / ring.slotMs) + 1, ring.newest - ring.slots + 1, 0)
+  for (let slot = oldest; slot <= ring.newest; slot++)
+    if (ring.counts[(slot % ring.slots) * window.fields + field]! > 0) return Math.min(nowMs, slot * ring.slotMs)
+  return nowMs
+}
+
 /** The sums of a version's window by name. */
 export function countsOf(window: Window, spanMs: number, nowMs: number): Counts {
   const sums = sumOf(window, spanMs, nowMs)
