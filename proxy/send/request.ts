@@ -6,20 +6,14 @@ import type { BodyFraming } from '../http1/framing.ts'
 import type { ResponseHead as WireHead } from '../http1/response-head.ts'
 import type { Cluster } from './cluster.ts'
 import type { Breakage, UpstreamConnection } from './connection.ts'
+import { Deadlines } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Applicant } from './pool.ts'
-import { ReplayBuffer } from './replay.ts'
+import { RequestBody } from './request-body.ts'
 import { takeCallersTimeouts, writeRequestHead } from './request-head.ts'
 import { connectEstablished, responseHeadOf } from './response-head.ts'
-import {
-  backoffMs,
-  isIdempotent,
-  REPLAY_BYTES_MAX,
-  retryAfterMs,
-  type TryEnd,
-  wantsRetryOfEnd,
-  wantsRetryOfStatus,
-} from './retry.ts'
+import { isIdempotent, retryAfterMs, type TryEnd, wantsRetryOfEnd, wantsRetryOfStatus } from './retry.ts'
+import { decideRetry } from './retry-decision.ts'
 
 const NONE: readonly Endpoint[] = []
 /** Idle connections that may turn out to be closed before it is the endpoint's fault. */
@@ -36,10 +30,8 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   readonly #retries: Retries
   /** As route/ decided; a try may go elsewhere when it is not pinned. */
   readonly #version: string
-  /** The request's body so far; undefined: there is none, or it can no longer be sent again. */
-  #replay: ReplayBuffer | undefined
-  /** The body outgrew the replay buffer, or was let go of. */
-  #unrepeatable = false
+  readonly #body: RequestBody
+  readonly #deadlines: Deadlines
   #connection: UpstreamConnection | undefined = undefined
   /** The connection that is being made for this try. */
   #coming: UpstreamConnection | undefined = undefined
@@ -50,16 +42,12 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   #judged = false
   /** A byte of it may have reached an endpoint. */
   #written = false
-  #paused = false
   #stale = 0
   #retryNumber = 0
   #retryCounted = false
   #cancelBackoff: (() => void) | undefined = undefined
+  /** When the try under way began. */
   #startedMs: number
-  #deadlineMs: number
-  readonly #deadlineSpanMs: number
-  readonly #tryTimeoutMs: number
-  #tryDeadlineMs = 0
 
   constructor(exchange: Exchange, cluster: Cluster) {
     const { request } = exchange
@@ -69,11 +57,10 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     this.#retries = exchange.routeRetries ?? cluster.upstream.retries
     this.#version = exchange.version
     this.method = request.method
-    this.#replay = request.hasBody ? new ReplayBuffer() : undefined
+    this.#body = new RequestBody(request.hasBody)
     this.#startedMs = exchange.startedMs
-    this.#deadlineMs = exchange.deadlineMs
-    this.#deadlineSpanMs = exchange.deadlineMs > 0 ? exchange.deadlineMs - exchange.startedMs : 0
-    this.#tryTimeoutMs = askedTryTimeoutMs >= 0 ? askedTryTimeoutMs : this.#retries.perTryTimeoutMs
+    const tryTimeoutMs = askedTryTimeoutMs >= 0 ? askedTryTimeoutMs : this.#retries.perTryTimeoutMs
+    this.#deadlines = new Deadlines(exchange.startedMs, exchange.deadlineMs, tryTimeoutMs)
   }
 
   /** Sets out. Ends by itself: with the upstream's answer, or with one of the proxy's own. */
@@ -100,7 +87,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     this.#probe = membership.pickedProbe
     this.#judged = false
     this.#startedMs = nowMs
-    this.#tryDeadlineMs = this.#tryTimeoutMs > 0 ? nowMs + this.#tryTimeoutMs : 0
+    this.#deadlines.startTry(nowMs)
     exchange.endpointId = endpoint.id
     exchange.endpointAddress = endpoint.address
     exchange.version = endpoint.version
@@ -147,20 +134,11 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       return
     }
     writeRequestHead(exchange, connection.writer)
-    const replay = this.#replay
-    if (replay !== undefined) for (const chunk of replay.chunks) connection.writer.data(chunk)
-    if (exchange.requestEnded) {
-      connection.writer.end(replay?.trailers ?? null)
-      this.sent = true
-    } else this.#resumeRequest()
-    // What can never be sent again need not be kept.
-    if (!isIdempotent(this.method) || (replay !== undefined && replay.sizeBytes > REPLAY_BYTES_MAX)) this.#forgetBody()
-  }
-
-  #forgetBody(): void {
-    if (this.#replay === undefined) return
-    this.#replay = undefined
-    this.#unrepeatable = true
+    this.sent = exchange.requestEnded
+    this.#body.sendTo(connection.writer, this.sent)
+    // What may never be sent again need not be kept.
+    if (!isIdempotent(this.method)) this.#body.forget()
+    if (!this.sent) this.#resumeRequest()
   }
 
   #letGoOfEndpoint(): void {
@@ -175,21 +153,8 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   // ---- the request's body (UpstreamSide)
 
   onData(chunk: Buffer): boolean {
-    if (this.#deadlineMs > 0) this.#pushDeadlines()
-    const connection = this.#connection
-    const replay = this.#replay
-    if (connection === undefined) {
-      // No connection yet, so the buffer is there; it takes one chunk more than its bound at most, then the client is paused.
-      replay?.add(chunk)
-      this.#paused = replay?.full ?? true
-      return !this.#paused
-    }
-    if (replay !== undefined) {
-      if (replay.sizeBytes + chunk.length <= REPLAY_BYTES_MAX) replay.add(chunk)
-      else this.#forgetBody()
-    }
-    this.#paused = !connection.writer.data(chunk)
-    return !this.#paused
+    this.#deadlines.push(this.#cluster.context.clock.now())
+    return this.#body.take(chunk, this.#connection?.writer)
   }
 
   onEnd(trailers: Fields | null): void {
@@ -199,11 +164,9 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       else connection?.endTunnel()
       return
     }
-    if (this.#deadlineMs > 0) this.#pushDeadlines()
-    if (this.#replay !== undefined) this.#replay.trailers = trailers
-    if (connection === undefined) return
-    connection.writer.end(trailers)
-    this.sent = true
+    this.#deadlines.push(this.#cluster.context.clock.now())
+    this.#body.end(trailers, connection?.writer)
+    this.sent = connection !== undefined
   }
 
   onAbort(): void {
@@ -226,8 +189,8 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   }
 
   #resumeRequest(): void {
-    if (!this.#paused) return
-    this.#paused = false
+    if (!this.#body.paused) return
+    this.#body.paused = false
     this.#exchange.resumeRequest()
   }
 
@@ -252,7 +215,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       exchange.rescued = true
       this.#cluster.stats.rqRetrySuccess++
     }
-    this.#tryDeadlineMs = 0
+    this.#deadlines.stopTry()
     if (framing === 'tunnel') this.#beginTunnel()
     exchange.respond(responseHeadOf(head, framing))
     return true
@@ -261,9 +224,8 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   #beginTunnel(): void {
     this.#judge('', this.#startedMs)
     this.sent = true
-    this.#deadlineMs = 0
-    this.#tryDeadlineMs = 0
-    this.#forgetBody()
+    this.#deadlines.stop()
+    this.#body.forget()
   }
 
   onAnswerData(bytes: Buffer): boolean {
@@ -344,25 +306,24 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
 
   /** Schedules a retry if one is to be had; else notes why not. */
   #mayRetry(leastWaitMs: number, nowMs: number): boolean {
-    const { stats, upstream, budget, context } = this.#cluster
-    const retries = this.#retries
-    if (retries.attempts === 0 || !this.#repeatable()) return false
-    if (this.#retryNumber >= retries.attempts) {
-      stats.rqRetryLimitExceeded++
-      this.#exchange.retriesSpent = true
-      return false
-    }
-    const waitMs = Math.max(leastWaitMs, backoffMs(retries, this.#retryNumber + 1, context.random()))
-    const latestMs = this.#deadlineMs > 0 ? this.#deadlineMs - nowMs : RETRY_AFTER_MAX_MS
-    if (waitMs >= latestMs) return false
-    const others = this.#cluster.retriesActive - (this.#retryCounted ? 1 : 0)
-    if (others >= upstream.limits.maxRetries || !budget.take(retries.budget, retries.budgetPerSecond, nowMs)) {
-      stats.rqRetryOverflow++
-      this.#exchange.retriesSpent = true
-      return false
-    }
-    this.#scheduleRetry(waitMs)
-    return true
+    const { stats, upstream, budget, context, retriesActive } = this.#cluster
+    if (this.#retries.attempts === 0 || !this.#repeatable()) return false
+    const decision = decideRetry({
+      retries: this.#retries,
+      had: this.#retryNumber,
+      othersUnderWay: retriesActive - (this.#retryCounted ? 1 : 0),
+      maxRetries: upstream.limits.maxRetries,
+      budget,
+      leastWaitMs,
+      leftMs: this.#deadlines.leftMs(nowMs, RETRY_AFTER_MAX_MS),
+      nowMs,
+      random: context.random(),
+    })
+    if (decision.status === 'retry') this.#scheduleRetry(decision.waitMs)
+    else if (decision.status === 'limit') stats.rqRetryLimitExceeded++
+    else if (decision.status === 'overflow') stats.rqRetryOverflow++
+    this.#exchange.retriesSpent = decision.status === 'limit' || decision.status === 'overflow'
+    return decision.status === 'retry'
   }
 
   #scheduleRetry(waitMs: number): void {
@@ -381,7 +342,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   /** Not one byte reached an endpoint, or it may be sent twice and is still all here. */
   #repeatable(): boolean {
     if (this.#exchange.responding || this.#exchange.tunnelling) return false
-    return !this.#unrepeatable && (!this.#written || isIdempotent(this.method))
+    return !this.#body.unrepeatable && (!this.#written || isIdempotent(this.method))
   }
 
   #judge(why: string, nowMs: number): void {
@@ -393,20 +354,13 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
 
   // ---- time
 
-  /** The deadline runs from the last byte of the request: a slow upload is not the upstream's fault. */
-  #pushDeadlines(): void {
-    const nowMs = this.#cluster.context.clock.now()
-    this.#deadlineMs = nowMs + this.#deadlineSpanMs
-    if (this.#tryDeadlineMs > 0) this.#tryDeadlineMs = nowMs + this.#tryTimeoutMs
-  }
-
   /** Called every now and then. */
   sweep(nowMs: number): void {
     // As long as the client owes us bytes that we would take, nobody else is late.
-    if (!this.#exchange.requestEnded && !this.#paused) return
-    if (this.#deadlineMs > 0 && nowMs >= this.#deadlineMs) this.#deadlinePassed(nowMs)
-    else if (this.#tryDeadlineMs > 0 && nowMs >= this.#tryDeadlineMs && this.#endpoint !== undefined)
-      this.#tryTimedOut(nowMs)
+    if (!this.#exchange.requestEnded && !this.#body.paused) return
+    const passed = this.#deadlines.passed(nowMs)
+    if (passed === 'whole') this.#deadlinePassed(nowMs)
+    else if (passed === 'try' && this.#endpoint !== undefined) this.#tryTimedOut(nowMs)
   }
 
   #deadlinePassed(nowMs: number): void {
@@ -414,7 +368,10 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     stats.rqTimeout++
     const endpoint = this.#endpoint
     const where = endpoint === undefined ? '' : ` at ${endpoint.address}`
-    const cause = failure('UT', `${name}${where} gave no complete answer within ${Math.round(this.#deadlineSpanMs)} ms`)
+    const cause = failure(
+      'UT',
+      `${name}${where} gave no complete answer within ${Math.round(this.#deadlines.spanMs)} ms`,
+    )
     this.#dropConnection()
     if (endpoint !== undefined) {
       endpoint.stats.rqTimeout++
@@ -437,7 +394,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     this.#cluster.stats.rqPerTryTimeout++
     endpoint.stats.rqTimeout++
     this.#dropConnection()
-    const said = `${this.#cluster.name} at ${endpoint.address} gave no answer within ${this.#tryTimeoutMs} ms (perTryTimeout)`
+    const said = `${this.#cluster.name} at ${endpoint.address} gave no answer within ${this.#deadlines.tryTimeoutMs} ms (perTryTimeout)`
     this.#tryFailed('per-try-timeout', failure('UT', said), nowMs)
   }
 

@@ -74,7 +74,10 @@ test('whoever leaves at whatever moment: every exchange ends once, no connection
       const proxy = await harness({ upstream: upstreamOf([app.address, app.address], { retries, timeoutMs: 100 }) })
       try {
         const client = await dial(proxy.listener.address)
-        while (proxy.listener.stats.cxTotal === 0) await turn()
+        await until(
+          () => proxy.listener.stats.cxTotal === 1,
+          () => 'the connection was never taken',
+        )
         play(client, request)
         for (let n = 0; n < turns; n++) await turn()
         await leave(client, proxy)
@@ -114,12 +117,17 @@ async function leave(client: Wire, proxy: Harness): Promise<void> {
 }
 
 /** Until the proxy has noticed that the client is gone and has ended what it did for it. */
-async function rest(proxy: Harness): Promise<void> {
-  const untilMs = Date.now() + 5000
-  const { stats } = proxy.listener
-  while (stats.cxActive > 0 || proxy.sender.active > 0) {
-    if (Date.now() > untilMs)
-      throw new Error(`still there: ${stats.cxActive} connections, ${proxy.sender.active} requests`)
+async function rest({ listener, sender }: Harness): Promise<void> {
+  await until(
+    () => listener.stats.cxActive === 0 && sender.active === 0,
+    () => `still there: ${listener.stats.cxActive} connections, ${sender.active} requests`,
+  )
+}
+
+async function until(holds: () => boolean, otherwise: () => string): Promise<void> {
+  const untilMs = performance.now() + 5000
+  while (!holds()) {
+    if (performance.now() > untilMs) throw new Error(otherwise())
     await turn()
   }
 }
