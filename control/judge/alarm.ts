@@ -8,7 +8,7 @@ import { type Kind, targetOf, type VersionState } from './service.ts'
 /** Something says that a version is worse than the others. Whether the version or a host of it is to blame, blame.ts decides. */
 export interface Alarm {
   kind: Kind
-  by: 'odds' | 'fuse' | 'burn'
+  by: 'odds' | 'fuse' | 'run' | 'burn'
   finding: Finding
   /** What the candidate and the others showed since `sinceMs`. */
   trial: Trial

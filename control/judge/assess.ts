@@ -7,6 +7,7 @@ import { eject, quieten, shiftAway, type Turn } from './moves.ts'
 import { endpointAlarm } from './outlier.ts'
 import { takeProbes } from './probe.ts'
 import { takeReturns } from './return.ts'
+import { stepRun } from './run-alarm.ts'
 import { evidenceOf, stepTest, type Trial } from './sequential.ts'
 import { endpointsOf, type Kind, playingVersions, type VersionState } from './service.ts'
 import { endpointTick, type Judged, type Tally, versionTick } from './tally.ts'
@@ -27,6 +28,10 @@ export function assess(turn: Turn, tally: Tally): void {
 }
 
 function takeEvidence(turn: Turn, tally: Tally): void {
+  for (const [name, version] of playingVersions(turn.service)) {
+    const { all, errors } = versionTick(tally, name)
+    stepRun(version, { bad: errors, all }, turn.nowMs)
+  }
   const versions = playingVersions(turn.service).map(([name, tests]) => ({ tests, tick: versionTick(tally, name) }))
   const endpoints = playingEndpoints(turn.service).map(([id, tests]) => ({ tests, tick: endpointTick(tally, id) }))
   for (const candidates of [versions, endpoints]) stepAll(turn, candidates)
@@ -60,6 +65,7 @@ function trialOf(own: Judged, whole: Judged, kind: Kind): Trial {
 const UNDECIDED_MS_MAX = 30_000
 /** Its other endpoints got no request for so long: the failing ones are all that is known. */
 const UNKNOWN_MS_MAX = 2000
+const UNKNOWN_SPAN_MS = 60_000
 
 function takeVersionAlarms(turn: Turn): void {
   const { service, settings, nowMs } = turn
@@ -130,9 +136,16 @@ function spanOf({ nowMs }: Pick<Turn, 'nowMs'>, { sinceMs }: Alarm): number {
   return nowMs - sinceMs + 250
 }
 
+/** The other endpoints got no request since the alarm's evidence began, and did not fail in the minute before it either. */
 function aloneAsked(turn: Turn, name: string, hosts: readonly string[], alarm: Alarm): boolean {
-  if (turn.nowMs - alarm.sinceMs < UNKNOWN_MS_MAX) return false
-  return countsSince(turn, name, alarm).every(({ id, all }) => all === 0 || hosts.includes(id))
+  const { service, nowMs } = turn
+  if (nowMs - alarm.sinceMs < UNKNOWN_MS_MAX) return false
+  const field = alarm.kind === 'errors' ? 1 : 2
+  return endpointsOf(service, name).every(([id, { window }]) => {
+    if (hosts.includes(id)) return true
+    const lately = sumOf(window, UNKNOWN_SPAN_MS, nowMs)
+    return sumOf(window, spanOf(turn, alarm), nowMs)[0] === 0 && lately[field] === 0
+  })
 }
 
 function withBlame(finding: Finding, blamed: Blame): Finding {

@@ -73,8 +73,7 @@ export function shiftAway(turn: Turn, name: string, finding: Finding): boolean {
   const version = service.versions.get(name)
   const { mode, holdForMs } = service.settings.shift
   if (!version || version.pinned !== undefined || mode === 'off' || !othersHaveCapacity(service, name)) return false
-  resetTest(version.errors, nowMs)
-  resetTest(version.slow, nowMs)
+  quieten(version, 0, nowMs)
   const from = weightsIn(service)
   if (mode === 'dry-run') {
     version.quietUntilMs = nowMs + holdForMs
@@ -138,5 +137,6 @@ export function eject(turn: Turn, id: string, finding: Finding): 'ejected' | 'of
 export function quieten(version: VersionState, untilMs: number, nowMs: number): void {
   resetTest(version.errors, nowMs)
   resetTest(version.slow, nowMs)
+  version.run = { failures: 0, sinceMs: nowMs }
   version.quietUntilMs = Math.max(version.quietUntilMs, untilMs)
 }

@@ -48,6 +48,8 @@ export interface VersionState {
   window: Window
   errors: SequentialTest
   slow: SequentialTest
+  /** Failures since its last good request. */
+  run: { failures: number; sinceMs: number }
   stage: Stage
   /** How long it was last held; the next time is longer when it relapses. */
   holdMs: number
@@ -105,6 +107,7 @@ export function createVersion(nowMs: number): VersionState {
     window: versionWindow(),
     errors: createTest(),
     slow: createTest(),
+    run: { failures: 0, sinceMs: nowMs },
     stage: { at: 'full', sinceMs: nowMs },
     holdMs: 0,
     setWeight: undefined,

@@ -59,7 +59,22 @@ export interface WorldSettings {
 export const SERVICE = 'expense'
 const FUSE = { maxFailures: 3, baseMs: 30_000, panicBelow: 0.5 }
 
-export const shiftDefaults = { mode: 'automatic', holdForMs: 30_000, returnOverMs: 60_000, maxChangePerMinute: 1 } as const
+export const shiftDefaults = {
+  mode: 'automatic',
+  holdForMs: 30_000,
+  returnOverMs: 60_000,
+  maxChangePerMinute: 1,
+} as const
+
+interface Force {
+  weights: Map<string, number>
+  health: Map<string, string>
+}
+
+const forceOf = (judge: Judge): Force => {
+  const { weights, health } = judge.standing(SERVICE)!
+  return { weights, health }
+}
 
 interface FuseState {
   consecutive: number
@@ -117,7 +132,8 @@ export function createWorld(world: WorldSettings): World {
   let judge = createJudge(world.judge)
   let tickNumber = 0
   let offsetMs = 1_000_000
-  const inForce: { weights: Map<string, number>; health: Map<string, string> }[] = []
+  const inForce: Force[] = []
+  let latest: Force = { weights: new Map(), health: new Map() }
   const self: World = {
     get judge() {
       return judge
@@ -143,18 +159,19 @@ export function createWorld(world: WorldSettings): World {
     give(input) {
       self.inputs.push({ input, nowMs: self.nowMs })
       const output = judge.take(input, self.nowMs)
+      if (output.changed.includes(SERVICE)) latest = forceOf(judge)
       for (const proposal of output.proposals) self.log.push({ ...proposal, tick: tickNumber })
       return output
     },
     nextTick() {
       tickNumber++
-      const standing = judge.standing(SERVICE)!
-      inForce.push({ weights: standing.weights, health: standing.health })
+      inForce.push(latest)
       if (inForce.length > (world.delayTicks ?? 1) + 1) inForce.shift()
       return tickOf()
     },
     replace(other, nowMs) {
       judge = other
+      latest = forceOf(other)
       offsetMs = nowMs - tickNumber * TICK_MS
     },
   }
@@ -174,7 +191,14 @@ export function createWorld(world: WorldSettings): World {
       }
     }
     const reporters = callers.map(({ instance }) => reporterOf(instance))
-    return { seq: tickNumber, time: '2026-01-01T00:00:00.000Z', intervalMs: TICK_MS, rows: [...rows.values()], reporters, missing: [] }
+    return {
+      seq: tickNumber,
+      time: '2026-01-01T00:00:00.000Z',
+      intervalMs: TICK_MS,
+      rows: [...rows.values()],
+      reporters,
+      missing: [],
+    }
   }
 
   const request = (
@@ -230,7 +254,11 @@ function blow(fuse: FuseState, failed: boolean, nowMs: number): void {
   fuse.consecutive = FUSE.maxFailures - 1
 }
 
-function pickVersion(weights: Map<string, number>, usable: readonly { version: string }[], random: Random): string | undefined {
+function pickVersion(
+  weights: Map<string, number>,
+  usable: readonly { version: string }[],
+  random: Random,
+): string | undefined {
   const able = [...weights].filter(([name, weight]) => weight > 0 && usable.some(({ version }) => version === name))
   let left = random() * able.reduce((sum, [, weight]) => sum + weight, 0)
   for (const [name, weight] of able) {
@@ -258,8 +286,10 @@ function pickEndpoint(
 
 function rowOf(rows: Map<string, TickRow>, version: string, endpoint: string): TickRow {
   const key = `${version}/${endpoint}`
-  let row = rows.get(key)
-  if (!row) rows.set(key, (row = emptyRow(version, endpoint)))
+  const known = rows.get(key)
+  if (known) return known
+  const row = emptyRow(version, endpoint)
+  rows.set(key, row)
   return row
 }
 
