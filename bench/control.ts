@@ -200,11 +200,16 @@ async function post(url: string, body: object): Promise<void> {
   if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`)
 }
 
-async function next<T extends Heard>(reader: ChildProcess, fits: (heard: Heard) => heard is T): Promise<T> {
-  for (;;) {
-    const [heard] = (await once(reader, 'message')) as [Heard]
-    if (fits(heard)) return heard
-  }
+/** What the reader tells, from now on: a listener that stays, since messages that come together would pass by one set up anew. */
+function next<T extends Heard>(reader: ChildProcess, fits: (heard: Heard) => heard is T): Promise<T> {
+  return new Promise(resolve => {
+    const look = (heard: Heard) => {
+      if (!fits(heard)) return
+      reader.off('message', look)
+      resolve(heard)
+    }
+    reader.on('message', look)
+  })
 }
 const isRound = (heard: Heard): heard is { firstAtMs: number; lastAtMs: number } => 'lastAtMs' in heard
 

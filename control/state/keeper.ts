@@ -15,7 +15,7 @@ export function savedJudge(store: Pick<StateStore, 'kept'>, clock: Clock): Saved
   return { text, awayMs: Math.max(0, clock.wall() - Number(store.kept('judge.wallMs') ?? clock.wall())) }
 }
 
-/** Writes down, each second and along with each decision, what must be true again after a restart. */
+/** Writes down, about each second and along with each decision, what must be true again after a restart. */
 export interface Keeper {
   instancePut(registration: Registration): void
   instanceGone(instance: string): void
@@ -33,6 +33,9 @@ export interface KeeperParts {
   onWritten(): void
 }
 
+/** A large mesh takes long to write down: then it is done less often. */
+const SHARE_OF_TIME = 0.02
+
 export function createKeeper({ store, clock, everyMs, texts, onWritten }: KeeperParts): Keeper {
   let put = new Map<string, Registration>()
   let gone = new Set<string>()
@@ -46,7 +49,15 @@ export function createKeeper({ store, clock, everyMs, texts, onWritten }: Keeper
     store.write(take())
     if (store.failing === undefined) onWritten()
   }
-  const stopSaving = clock.every(everyMs, save)
+  let cancel = () => {}
+  const saveLater = (delayMs: number) => {
+    cancel = clock.after(delayMs, () => {
+      const startedMs = clock.now()
+      save()
+      saveLater(Math.max(everyMs, (clock.now() - startedMs) / SHARE_OF_TIME))
+    })
+  }
+  saveLater(everyMs)
   return {
     instancePut(registration) {
       put.set(registration.instance, registration)
@@ -58,7 +69,7 @@ export function createKeeper({ store, clock, everyMs, texts, onWritten }: Keeper
     },
     take,
     close() {
-      stopSaving()
+      cancel()
       save()
     },
   }
