@@ -1,7 +1,7 @@
 import type { FamilyType } from './family.ts'
 import type { ExpositionFormat } from './format.ts'
 import type { ExpositionLimits } from './limits.ts'
-import type { LineFault } from './sample-reader.ts'
+import type { LineFault } from './line-cursor.ts'
 
 /** What a line that begins with `#` says. */
 export type Metadata =

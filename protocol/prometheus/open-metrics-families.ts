@@ -1,21 +1,22 @@
 import { asPlainFamilies, baseName, type Family, suffixesOf } from './family.ts'
 
 const familiesPerStep = 128
+const nothing = Buffer.alloc(0)
 
 /**
  * Families as OpenMetrics can say them side by side. It reserves more names than text: a counter `jobs_total` takes `jobs` and
  * `jobs_created` too, which another family of a text source may bear in good faith. Where two families claim a name, those that
- * reserve names are told as plain unknown series: what is lost is a type, never a series. Yields nothing but pauses.
+ * reserve names are told as plain unknown series: what is lost is a type, never a series. Yields empty pieces, for pauses.
  */
-export function* asOpenMetricsFamilies(families: readonly Family[]): Generator<string, Family[]> {
+export function* asOpenMetricsFamilies(families: readonly Family[]): Generator<Buffer, Family[]> {
   const claimants = new Map<string, number>()
   for (const [index, family] of families.entries()) {
-    if (index % familiesPerStep === 0) yield ''
+    if (index % familiesPerStep === 0) yield nothing
     for (const name of claimedNames(family)) claimants.set(name, (claimants.get(name) ?? 0) + 1)
   }
   const said: Family[] = []
   for (const [index, family] of families.entries()) {
-    if (index % familiesPerStep === 0) yield ''
+    if (index % familiesPerStep === 0) yield nothing
     const names = claimedNames(family)
     const clashes = names.length > 1 && names.some(name => claimants.get(name)! > 1)
     if (clashes || !holdsToItsType(family)) said.push(...asPlainFamilies(family))

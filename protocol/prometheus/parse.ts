@@ -1,9 +1,10 @@
 import type { Family } from './family.ts'
 import type { ExpositionFormat } from './format.ts'
 import { defaultExpositionLimits, type ExpositionLimits } from './limits.ts'
+import type { LineFault } from './line-cursor.ts'
 import { isCutMetadata, readMetadata } from './metadata-line.ts'
 import { Regrouping } from './regroup.ts'
-import { type LineFault, SampleReader } from './sample-reader.ts'
+import { SampleReader } from './sample-reader.ts'
 
 export interface ParseOptions {
   format: ExpositionFormat

@@ -7,7 +7,7 @@ import { fetchSource } from './fetch-source.ts'
 import type { MergedMetricsLimits } from './limits.ts'
 import { filterByName } from './name-filter.ts'
 import { readExposition } from './read-source.ts'
-import { runInSlices } from './slices.ts'
+import type { Slices } from './slices.ts'
 import { type Exposition, type Failure, failure, type ScrapeSource, type SourceResult } from './source.ts'
 import type { SourceMetrics } from './source-metrics.ts'
 import type { SourceReports } from './source-reports.ts'
@@ -24,6 +24,7 @@ export interface GatherSettings {
   instance: string
   dispatcher: Dispatcher
   clock: Clock
+  slices: Slices
   metrics: SourceMetrics
   reports: SourceReports
 }
@@ -38,13 +39,13 @@ export interface GatherRequest {
 export type Gather = (request: GatherRequest) => Promise<Family[]>
 
 export function createGather(settings: GatherSettings): Gather {
-  const { ownName, own, sources, conflicts, limits, clock, metrics, reports } = settings
+  const { ownName, own, sources, conflicts, limits, clock, slices, metrics, reports } = settings
   const toldApart = new ToldApart()
 
   const read = async (source: string, exposition: Promise<Exposition | Failure>): Promise<SourceResult> => {
     const askedAtMs = clock.now()
     const answer = await exposition
-    const outcome = answer.status === 'ok' ? await readExposition(answer, limits.exposition, clock) : answer
+    const outcome = answer.status === 'ok' ? await readExposition(answer, limits.exposition, slices) : answer
     const result = { source, durationMs: clock.now() - askedAtMs, outcome }
     metrics.scraped(result)
     reports.scraped(result, askedAtMs)
@@ -63,7 +64,7 @@ export function createGather(settings: GatherSettings): Gather {
   return async request => {
     const results = await readAll(request)
     const merge = new Merge({ conflicts, toldApart })
-    const add = (source: string, families: readonly Family[]) => runInSlices(merge.add(source, families), clock)
+    const add = (source: string, families: readonly Family[]) => slices.run(merge.add(source, families))
     // Declared before anyone else speaks, so that no source can take these names; their values are known only after the merge.
     await add(ownName, (await sourceFamilies(settings)).map(withoutSamples))
     for (const { source, outcome } of results) {
@@ -99,8 +100,8 @@ function exposition(body: string): Exposition {
   return { status: 'ok', body, contentType: undefined, framed: true }
 }
 
-async function sourceFamilies({ metrics, limits, clock }: GatherSettings): Promise<Family[]> {
-  const read = await readExposition(exposition(await metrics.registry.metrics()), limits.exposition, clock)
+async function sourceFamilies({ metrics, limits, slices }: GatherSettings): Promise<Family[]> {
+  const read = await readExposition(exposition(await metrics.registry.metrics()), limits.exposition, slices)
   if (read.status === 'failed') throw new Error(`the metrics about sources cannot be read: ${read.detail}`)
   return read.families
 }

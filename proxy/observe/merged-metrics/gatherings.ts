@@ -3,6 +3,7 @@ import type { Clock } from '../../../runtime/clock.ts'
 import { type Encodings, encodings } from './encodings.ts'
 import type { Gather, GatherRequest } from './gather.ts'
 import { filterByName } from './name-filter.ts'
+import type { Slices } from './slices.ts'
 
 interface Gathering {
   endsAtMs: number
@@ -16,12 +17,12 @@ export interface Gatherings {
   join(request: GatherRequest): Promise<Encodings>
 }
 
-export function createGatherings(gather: Gather, gatheringsMax: number, clock: Clock): Gatherings {
+export function createGatherings(gather: Gather, gatheringsMax: number, clock: Clock, slices: Slices): Gatherings {
   const underWay = new Set<Gathering & { key: string }>()
 
   const start = (key: string, request: GatherRequest): Gathering => {
     const families = gather(request)
-    const encoded = families.then(merged => encodings(merged, clock))
+    const encoded = families.then(merged => encodings(merged, slices))
     const gathering = { key, endsAtMs: clock.now() + request.deadlineMs, families, encodings: encoded }
     underWay.add(gathering)
     // Answers later than this would be old; the failure itself is told to those who wait for it.
@@ -48,7 +49,7 @@ export function createGatherings(gather: Gather, gatheringsMax: number, clock: C
       const unfiltered = JSON.stringify([])
       const whole = find(unfiltered, Number.POSITIVE_INFINITY) ?? start(unfiltered, { ...request, names: [] })
       if (request.names.length === 0) return whole.encodings
-      return encodings(filterByName(await whole.families, request.names), clock)
+      return encodings(filterByName(await whole.families, request.names), slices)
     },
   }
 }

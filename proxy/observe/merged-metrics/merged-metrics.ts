@@ -7,6 +7,7 @@ import { createEndpoint } from './endpoint.ts'
 import { createGather, type OwnMetrics } from './gather.ts'
 import { createGatherings } from './gatherings.ts'
 import { defaultMergedMetricsLimits, type MergedMetricsLimits } from './limits.ts'
+import { createSlices } from './slices.ts'
 import type { ScrapeSource } from './source.ts'
 import { SourceMetrics } from './source-metrics.ts'
 import { SourceReports } from './source-reports.ts'
@@ -53,6 +54,7 @@ export function createMergedMetrics(settings: MergedMetricsSettings): MergedMetr
       const dispatcher = new Agent({ pipelining: 0, maxHeaderSize: 16 * 1024, maxResponseSize: limits.bodyBytes })
       const metrics = new SourceMetrics([ownName, ...sources.map(({ name }) => name)])
       const reports = new SourceReports([{ name: ownName, url: undefined }, ...sources])
+      const slices = createSlices(clock)
       const gather = createGather({
         own,
         ownName,
@@ -62,10 +64,11 @@ export function createMergedMetrics(settings: MergedMetricsSettings): MergedMetr
         instance,
         dispatcher,
         clock,
+        slices,
         metrics,
         reports,
       })
-      const gatherings = createGatherings(gather, limits.gatherings, clock)
+      const gatherings = createGatherings(gather, limits.gatherings, clock, slices)
       const server = createEndpoint({ gatherings, reports, limits, instance, clock })
       const taken = await listen(server, address)
       return {

@@ -1,21 +1,20 @@
 import { detectFormat, looksLikeHtml } from '../../../protocol/prometheus/format.ts'
 import type { ExpositionLimits } from '../../../protocol/prometheus/limits.ts'
 import { type ParseResult, parseSteps } from '../../../protocol/prometheus/parse.ts'
-import type { Clock } from '../../../runtime/clock.ts'
-import { runInSlices } from './slices.ts'
+import type { Slices } from './slices.ts'
 import { type Exposition, type Failure, type FailureReason, failure, type ReadExposition } from './source.ts'
 
 /** Reads a body as metrics, in slices. What is none is never merged in. */
 export async function readExposition(
   { body, contentType, framed }: Exposition,
   limits: ExpositionLimits,
-  clock: Clock,
+  slices: Slices,
 ): Promise<ReadExposition | Failure> {
   if (looksLikeHtml(body)) {
     return failure('not_metrics', 'answered with a web page: is the path right, is a login in the way?')
   }
   const format = detectFormat(contentType, body)
-  const parsed = await runInSlices(parseSteps(body, { format, limits, framed }), clock)
+  const parsed = await slices.run(parseSteps(body, { format, limits, framed }))
   if (parsed.status === 'invalid') return unreadable(parsed)
   return { ...parsed, format }
 }

@@ -110,6 +110,7 @@ test('values are read as Prometheus reads them', () => {
   const value = (text: string) => read(`a ${text}\n`)[0]?.samples[0]?.value
   assert.equal(value('1.5e+3'), 1500)
   assert.equal(value('+.5'), 0.5)
+  for (const count of ['0', '007', '999999999999999', '9007199254740993']) assert.equal(value(count), Number(count))
   for (const text of ['NaN', 'nan', 'Nan']) assert.equal(value(text), Number.NaN)
   for (const text of ['+Inf', 'Inf', 'inf', 'Infinity']) assert.equal(value(text), Number.POSITIVE_INFINITY)
   assert.equal(value('-Inf'), Number.NEGATIVE_INFINITY)
@@ -170,6 +171,8 @@ test('a fault names its line and what was found', () => {
   assert.deepEqual(fault('a{__name__="b"} 1\n'), ['malformed', 1, 'the label name __name__ is reserved'])
   assert.deepEqual(fault('a 1 2 3\n'), ['malformed', 1, 'unexpected "3" after the sample'])
   assert.match(fault('# TYPE a number\n')?.[2] ?? '', /the TYPE of a is "number", allowed are counter, /)
+  assert.deepEqual(fault('a 1 # {} 1 soon\n'), ['malformed', 1, 'the exemplar timestamp "soon" is no number'])
+  assert.deepEqual(fault('a 1 # 1\n'), ['malformed', 1, 'expected the labels of an exemplar after "#", found "1"'])
   assert.deepEqual(fault('# HELP 1a x\n'), ['malformed', 1, 'expected a metric name after "# HELP"'])
 })
 
