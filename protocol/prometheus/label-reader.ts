@@ -88,7 +88,10 @@ export class LabelReader {
       const code = text.charCodeAt(position)
       if (code === quote) {
         this.#cursor.position = position + 1
-        return escaped ? unescapeValue(text.slice(start, position)) : this.#textAgain(before, start, position)
+        if (!escaped) return this.#textAgain(before, start, position)
+        const raw = text.slice(start, position)
+        // Beyond the limit it is refused as it stands: undoing escapes is the dearest thing that a label can ask for.
+        return raw.length > this.#limits.labelValueLength ? raw : unescapeValue(raw)
       }
       if (code === backslash) {
         escaped = true

@@ -2,6 +2,8 @@
 export interface ExpositionLimits {
   samples: number
   families: number
+  /** UTF-16 units. A line is read in one go. */
+  lineLength: number
   /** Of one sample or exemplar. */
   labels: number
   /** UTF-16 units, of a metric name or label name. */
@@ -15,6 +17,7 @@ export interface ExpositionLimits {
 export const defaultExpositionLimits: ExpositionLimits = {
   samples: 200_000,
   families: 20_000,
+  lineLength: 262_144,
   labels: 64,
   nameLength: 512,
   labelValueLength: 16_384,

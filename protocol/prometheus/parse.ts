@@ -40,7 +40,7 @@ export function* parseSteps(body: string, options: ParseOptions): Generator<unde
     for (let line = 0; line < linesPerStep && !reading.ended; line++) reading.readLine()
     yield
   }
-  return reading.result()
+  return yield* reading.result()
 }
 
 class Reading {
@@ -77,9 +77,14 @@ class Reading {
     const newline = body.indexOf('\n', this.#position)
     const whole = newline !== -1
     const end = whole ? newline : body.length
-    const start = skipBlanks(body, this.#position, end)
+    const lineStart = this.#position
     this.#position = end + 1
     this.#line++
+    if (end - lineStart > this.#limits.lineLength) {
+      this.#stop('limit', `a line is longer than ${this.#limits.lineLength}`)
+      return
+    }
+    const start = skipBlanks(body, lineStart, end)
     // Windows line ends are no part of the format, but of some applications.
     const trimmedEnd = end > start && body.charCodeAt(end - 1) === carriageReturn ? end - 1 : end
     if (start >= trimmedEnd) return
@@ -90,11 +95,11 @@ class Reading {
     this.#stop(cut ? 'truncated' : wrong.cause, wrong.reason)
   }
 
-  result(): ParseResult {
+  *result(): Generator<undefined, ParseResult> {
     if (this.#wrong) return this.#wrong
     return {
       status: 'ok',
-      families: this.#families.families(),
+      families: yield* this.#families.families(),
       sampleCount: this.#sampleCount,
       exemplarsDropped: this.#samples.exemplarsDropped,
     }

@@ -2,6 +2,8 @@ import { asPlainFamilies, type Family, type FamilyType, type Sample, type Sample
 import type { ExpositionFormat } from './format.ts'
 import { breaksItsType } from './type-rules.ts'
 
+const groupsPerStep = 256
+
 /** A family while its lines are still being read. */
 interface Group {
   name: string
@@ -77,8 +79,13 @@ export class Regrouping {
   }
 
   /** The families in the order in which they were first named. */
-  families(): Family[] {
-    return this.#groups.flatMap(group => this.#finished(group))
+  *families(): Generator<undefined, Family[]> {
+    const families: Family[] = []
+    for (const [index, group] of this.#groups.entries()) {
+      if (index % groupsPerStep === groupsPerStep - 1) yield
+      families.push(...this.#finished(group))
+    }
+    return families
   }
 
   #declaration(name: string): Group {

@@ -311,6 +311,29 @@ test('an endpoint that is its own source says so instead of waiting for itself',
   assert.equal(values.get('trimtab_scrape_source_failures_total{source="itself",reason="self"}'), '1')
 })
 
+test('endpoints that merge one another end where the circle closes, whatever they are called', async t => {
+  const late = createServer()
+  late.listen(0, '127.0.0.1')
+  await once(late, 'listening')
+  const port = (late.address() as AddressInfo).port
+  const first = await endpoint(t, {
+    instance: 'a, b \u2603\n',
+    sources: [{ name: 'second', url: `http://127.0.0.1:${port}/metrics` }],
+  })
+  await new Promise(resolve => late.close(resolve))
+  const second = createMergedMetrics({
+    own: () => 'second_up 1\n',
+    sources: [{ name: 'first', url: `${first}/metrics` }],
+    instance: 'second',
+  })
+  const running = await second.listen({ host: '127.0.0.1', port })
+  t.after(() => running.close())
+  const { status, values } = await scrape(`${first}/metrics`)
+  assert.equal(status, 200)
+  assert.equal(values.get('second_up'), '1')
+  assert.equal(values.get('trimtab_scrape_source_failures_total{source="first",reason="self"}'), '1')
+})
+
 test('scrapers that ask at the same time share one asking of the sources, each in its own format', async t => {
   let asked = 0
   const url = await application(t, (request, response) => {

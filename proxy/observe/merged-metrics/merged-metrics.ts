@@ -45,7 +45,9 @@ export interface MergedMetricsListening {
  * contradict themselves.
  */
 export function createMergedMetrics(settings: MergedMetricsSettings): MergedMetrics {
-  const { own, sources, conflicts = 'drop', clock = systemClock, instance = randomUUID(), ownName = 'proxy' } = settings
+  const { own, sources, conflicts = 'drop', clock = systemClock, ownName = 'proxy' } = settings
+  // It travels in headers, in a list: what a header or a comma would break is written as %xx.
+  const instance = encodeURIComponent((settings.instance ?? randomUUID()).toWellFormed())
   const limits = { ...defaultMergedMetricsLimits, ...settings.limits }
   checkSources(sources, ownName)
   return {
@@ -86,6 +88,7 @@ export function createMergedMetrics(settings: MergedMetricsSettings): MergedMetr
 function checkSources(sources: readonly ScrapeSource[], ownName: string): void {
   const taken = new Set([ownName])
   for (const { name, url } of sources) {
+    if (name === '') throw new Error(`the metrics source at ${url} has no name: give it one`)
     if (taken.has(name))
       throw new Error(`the metrics source ${JSON.stringify(name)} is named twice: give each its own name`)
     taken.add(name)

@@ -231,6 +231,8 @@ test('every limit refuses the body, and says which', () => {
     1,
     'the value of the label b is longer than 2',
   ])
+  assert.deepEqual(fault('a 1\n#  12\n', 'text', { lineLength: 4 }), ['limit', 2, 'a line is longer than 4'])
+  assert.deepEqual(fault(`a{b="${'\\\\'.repeat(3)}"} 1\n`, 'text', { labelValueLength: 5 })?.[0], 'limit')
   assert.deepEqual(fault('# HELP a 123\n', 'text', { helpLength: 2 }), ['limit', 1, 'the HELP of a is longer than 2'])
 })
 

@@ -14,6 +14,7 @@ test('settings that contradict themselves are refused with what to do', () => {
     () => create({ name: 'app', url }, { name: 'app', url }),
     /"app" is named twice: give each its own name/,
   )
+  assert.throws(() => create({ name: '', url }), /has no name/)
   assert.throws(() => create({ name: 'proxy', url }), /"proxy" is named twice/)
   assert.throws(
     () => create({ name: 'app', url: 'localhost:9464' }),
