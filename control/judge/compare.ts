@@ -17,6 +17,26 @@ export function othersOf(service: ServiceState, name: string): Window[] {
   return playingVersions(service).flatMap(([other, { window }]) => (other === name ? [] : [window]))
 }
 
+/** What the other versions showed within a span, added up. */
+export function restOfVersions(
+  service: ServiceState,
+  name: string,
+  kind: Kind,
+  nowMs: number,
+): (spanMs: number) => { bad: number; all: number } {
+  const windows = othersOf(service, name)
+  const read = badOf(kind)
+  return spanMs => {
+    const sum = { bad: 0, all: 0 }
+    for (const window of windows) {
+      const { bad, all } = read(window, spanMs, nowMs)
+      sum.bad += bad
+      sum.all += all
+    }
+    return sum
+  }
+}
+
 /** Endpoints that are compared: registered, healthy, of a version that carries traffic. */
 export function playingEndpoints(service: ServiceState): [id: string, endpoint: EndpointState][] {
   const versions = new Set(playingVersions(service).map(([name]) => name))

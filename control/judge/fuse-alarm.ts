@@ -1,7 +1,7 @@
 import type { Alarm } from './alarm.ts'
-import { badOf, othersOf, restOf } from './compare.ts'
+import { badOf, restOf, restOfVersions } from './compare.ts'
 import { type Finding, short } from './finding.ts'
-import { betterOthers, type Fused, failureShareMax, fusedByMost, fusedOf, ticksBetween } from './fuse.ts'
+import { chanceShare, FUSE_CONTRAST, type Fused, fusedByMost, fusedOf, ticksBetween } from './fuse.ts'
 import type { Turn } from './moves.ts'
 import { evidenceOf, type SequentialTest, type Trial } from './sequential.ts'
 import { type EndpointState, endpointsOf, playingVersions, type ServiceState, type VersionState } from './service.ts'
@@ -10,7 +10,6 @@ import { firstMs, sumOf } from './windows.ts'
 /** Alarms by what the local fuses tell; the reckoning is in fuse.ts. */
 const RECENT_MS = 10_000
 const RATE_MS = 60_000
-const REST_MS = 300_000
 
 interface Suspicion {
   who: string
@@ -18,11 +17,10 @@ interface Suspicion {
   test: SequentialTest
   /** Its last 10 s, and those of the others. */
   trial: Trial
-  /** Its share of requests, and how many a tick, while it was still asked. */
-  share: number
+  /** How many requests a tick it had while it was still asked. */
   requestsPerTick: number
-  /** How often the others failed in the last minutes, at its upper limit. */
-  restShareMax: number
+  /** How often the others fail, at its upper limit. */
+  chance: number
   threshold: number
   reason: string
   sinceMs: number
@@ -34,21 +32,18 @@ export function versionFuseAlarm(turn: Turn, name: string, version: VersionState
   const { service, settings, nowMs } = turn
   const fused = wholeVersionFused(service, name, nowMs)
   if (!fused || !anotherIsOpen(service, name, nowMs)) return undefined
-  const others = othersOf(service, name)
+  const others = restOfVersions(service, name, 'errors', nowMs)
   const bad = badOf('errors')
   const own = bad(version.window, RECENT_MS, nowMs)
-  const rest = sumAll(others.map(window => bad(window, RECENT_MS, nowMs)))
-  const before = bad(version.window, RATE_MS, nowMs).all
-  const lately = sumAll(others.map(window => bad(window, REST_MS, nowMs)))
+  const rest = others(RECENT_MS)
   const { endpoints, least, most } = fused
   return suspicionAlarm(turn, {
     who: name,
     fused,
     test: version.errors,
     trial: { ...own, restBad: rest.bad, restAll: rest.all },
-    share: before / Math.max(1, before + sumAll(others.map(window => bad(window, RATE_MS, nowMs))).all),
-    requestsPerTick: before / (RATE_MS / 250),
-    restShareMax: failureShareMax(lately.bad, lately.all),
+    requestsPerTick: bad(version.window, RATE_MS, nowMs).all / (RATE_MS / 250),
+    chance: chanceShare(others),
     threshold: settings.falseAlarmTicks,
     reason:
       `every endpoint of ${name} (${endpoints} of ${endpoints}) is held out by the local fuse of ` +
@@ -68,17 +63,15 @@ export function endpointFuseAlarm(turn: Turn, id: string, endpoint: EndpointStat
   const fused = fusedOf(endpoint.fuses, nowMs)
   if (!fusedByMost(fused)) return undefined
   const [all, bad] = sumOf(endpoint.window, RECENT_MS, nowMs) as [number, number, number]
-  const rest = restOf(service, [id], nowMs, RECENT_MS)
-  const before = sumOf(endpoint.window, ENDPOINT_RATE_MS, nowMs)[0]!
-  const lately = restOf(service, [id], nowMs, REST_MS)
+  const others = (spanMs: number) => restOf(service, [id], nowMs, spanMs)
+  const rest = others(RECENT_MS)
   return suspicionAlarm(turn, {
     who: id,
     fused,
     test: endpoint.errors,
     trial: { bad, all, restBad: rest.bad, restAll: rest.all },
-    share: before / Math.max(1, before + restOf(service, [id], nowMs, ENDPOINT_RATE_MS).all),
-    requestsPerTick: before / (ENDPOINT_RATE_MS / 250),
-    restShareMax: failureShareMax(lately.bad, lately.all),
+    requestsPerTick: sumOf(endpoint.window, ENDPOINT_RATE_MS, nowMs)[0]! / (ENDPOINT_RATE_MS / 250),
+    chance: chanceShare(others),
     threshold: settings.falseAlarmTicks / ENDPOINT_EASE,
     reason: `${id} is held out by the local fuse of ${fused.fusedBy} of ${fused.knownBy} callers after ${bad} failures`,
     sinceMs: firstMs(endpoint.window, 1, RECENT_MS, nowMs),
@@ -86,19 +79,21 @@ export function endpointFuseAlarm(turn: Turn, id: string, endpoint: EndpointStat
   })
 }
 
-/** An alarm, when so many open fuses are no chance and the others are better. A half-open fuse opens again after one failure. */
+/**
+ * An alarm, when so many open fuses are no chance and the others are better. Only failures of the last seconds count: a half-open fuse
+ * opens again after a single one, and that proves less than the run that opened it first.
+ */
 function suspicionAlarm({ service }: Turn, suspicion: Suspicion): Alarm | undefined {
   const fuse = service.settings.passiveHealthCheck
-  const { fused, test, trial, share, requestsPerTick, threshold, sinceMs, traces } = suspicion
-  const failures = fused.fusedBy * (fuse?.maxFailures ?? 1)
-  if (!fuse || trial.bad === 0 || !betterOthers(test, { ...trial, share, failures })) return undefined
+  const { fused, test, trial, requestsPerTick, threshold, sinceMs, traces } = suspicion
+  if (!fuse || trial.bad === 0 || evidenceOf(test) < FUSE_CONTRAST) return undefined
   const ticks = ticksBetween({
     open: fused.fusedBy,
     fuses: fused.knownBy,
-    maxFailures: fuse.maxFailures,
+    failures: Math.min(fuse.maxFailures, trial.bad / fused.fusedBy),
     openTicks: fuse.baseEjectionMs / 250,
     requestsPerTick,
-    failureShare: suspicion.restShareMax,
+    failureShare: suspicion.chance,
   })
   if (ticks < threshold) return undefined
   const finding: Finding = {
@@ -155,8 +150,4 @@ function anotherIsOpen(service: ServiceState, name: string, nowMs: number): bool
         ([, { health, fuses }]) => health.at === 'healthy' && !fusedByMost(fusedOf(fuses, nowMs)),
       ),
   )
-}
-
-function sumAll(counts: readonly { bad: number; all: number }[]): { bad: number; all: number } {
-  return { bad: counts.reduce((sum, { bad }) => sum + bad, 0), all: counts.reduce((sum, { all }) => sum + all, 0) }
 }

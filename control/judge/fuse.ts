@@ -1,5 +1,3 @@
-import { evidenceOf, type SequentialTest } from './sequential.ts'
-
 /**
  * What the local fuses tell. A proxy holds an endpoint out after `maxFailures` consecutive failures, so a version that always fails shows
  * some three failures a proxy and endpoint, and then no traffic at all: too little for counts alone. But the fuses themselves are
@@ -9,28 +7,11 @@ import { evidenceOf, type SequentialTest } from './sequential.ts'
  * fuses of m are open together, the last one having just tripped, happens by chance C(m, k) k L (L T)^(k - 1) times a tick, L = n p^maxFailures.
  * p is taken from what the others have shown in the last minutes, at its upper limit; a judgement needs this to be rarer than once in as many
  * ticks as the other tests allow. What hits all versions at once is not chance of this kind: the test of the others' requests must agree too
- * (betterOthers), which is what keeps a short failure of everything from being blamed on the version that had its three requests just then.
+ * (FUSE_CONTRAST), which is what keeps a short failure of everything from being blamed on the version that had its three requests just then.
  */
 
 /** The others must have been better by this R (see sequential.ts) for fuses to be believed. */
-const CONTRAST = 10
-/** Or so unlikely must it be that everything failed for a moment and only this one was asked in it. */
-const MISSED_MAX = 1 / 50
-const OTHERS_MIN = 10
-const OTHERS_BAD_MAX = 0.05
-
-/**
- * Whether the others were better while these failures came: by R; or, since R cannot grow any more once the fuses have taken the traffic
- * away, because a failure of everything would not have missed all of the others' requests (share of requests to the power of failures)
- * and they have been well ever since.
- */
-export function betterOthers(
-  test: SequentialTest,
-  { share, failures, restBad, restAll }: { share: number; failures: number; restBad: number; restAll: number },
-): boolean {
-  if (evidenceOf(test) >= CONTRAST) return true
-  return share ** failures <= MISSED_MAX && restAll >= OTHERS_MIN && restBad <= OTHERS_BAD_MAX * restAll
-}
+export const FUSE_CONTRAST = 10
 
 /** A fuse report is believed for this long: a proxy repeats it with every line in which the endpoint is held out. */
 const FUSE_FRESH_MS = 5000
@@ -70,11 +51,26 @@ export function failureShareMax(bad: number, all: number): number {
   return Math.min(1, (bad + 3 + 2 * Math.sqrt(bad)) / (all + 3))
 }
 
+/** What chance is reckoned with: the upper limit over the last minutes, or what the others fail by just now, when that is more. */
+export function chanceShare(others: (spanMs: number) => { bad: number; all: number }): number {
+  const long = others(CHANCE_MS)
+  let share = failureShareMax(long.bad, long.all)
+  for (const spanMs of CHANCE_NOW_MS) {
+    const { bad, all } = others(spanMs)
+    if (bad > 0) share = Math.max(share, Math.min(1, (bad + Math.sqrt(bad)) / Math.max(1, all)))
+  }
+  return share
+}
+
+const CHANCE_MS = 300_000
+const CHANCE_NOW_MS = [5000, 60_000]
+
 export interface Coincidence {
   /** Fuses (one a proxy and endpoint) that are open, of those there are. */
   open: number
   fuses: number
-  maxFailures: number
+  /** Failures behind each open fuse. */
+  failures: number
   /** How long a fuse stays open. */
   openTicks: number
   /** Requests a tick to all of these fuses together, before they opened. */
@@ -84,9 +80,9 @@ export interface Coincidence {
 
 /** Mean number of ticks between two chance coincidences of this kind, at least 1. */
 export function ticksBetween(coincidence: Coincidence): number {
-  const { open, fuses, maxFailures, openTicks, requestsPerTick, failureShare } = coincidence
+  const { open, fuses, failures, openTicks, requestsPerTick, failureShare } = coincidence
   if (open === 0 || fuses === 0) return 1
-  const lnTrips = Math.log(Math.max(requestsPerTick, 1e-3) / fuses) + maxFailures * Math.log(failureShare)
+  const lnTrips = Math.log(Math.max(requestsPerTick, 1e-3) / fuses) + failures * Math.log(failureShare)
   const lnOpen = Math.min(0, lnTrips + Math.log(openTicks))
   const lnRate = lnChoose(fuses, open) + Math.log(open) + lnTrips + (open - 1) * lnOpen
   return Math.exp(Math.min(60, Math.max(0, -lnRate)))

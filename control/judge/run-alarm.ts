@@ -1,7 +1,7 @@
 import type { Alarm } from './alarm.ts'
-import { badOf, othersOf, trialEvidence } from './compare.ts'
+import { badOf, restOfVersions, trialEvidence } from './compare.ts'
 import { type Finding, short } from './finding.ts'
-import { failureShareMax } from './fuse.ts'
+import { chanceShare } from './fuse.ts'
 import type { Turn } from './moves.ts'
 import { evidenceOf } from './sequential.ts'
 import type { VersionState } from './service.ts'
@@ -16,7 +16,6 @@ import type { VersionState } from './service.ts'
 const RUN_MIN = 5
 const CONTRAST = 30
 const RATE_MS = 60_000
-const REST_MS = 300_000
 
 /** Takes a tick into the run. Within a tick the order is not known: one good request ends the run. */
 export function stepRun(version: VersionState, { bad, all }: { bad: number; all: number }, nowMs: number): void {
@@ -33,24 +32,16 @@ export function runAlarm({ service, settings, nowMs }: Turn, name: string, versi
   const { failures, sinceMs } = version.run
   const r = evidenceOf(version.errors)
   if (failures < RUN_MIN || r < CONTRAST) return undefined
-  const bad = badOf('errors')
-  let [restBad, restAll, latelyBad, latelyAll] = [0, 0, 0, 0]
-  for (const window of othersOf(service, name)) {
-    const now = bad(window, nowMs - sinceMs + 250, nowMs)
-    const lately = bad(window, REST_MS, nowMs)
-    restBad += now.bad
-    restAll += now.all
-    latelyBad += lately.bad
-    latelyAll += lately.all
-  }
-  const share = failureShareMax(latelyBad, latelyAll)
-  const requestsPerTick = bad(version.window, RATE_MS, nowMs).all / (RATE_MS / 250)
+  const others = restOfVersions(service, name, 'errors', nowMs)
+  const rest = others(nowMs - sinceMs + 250)
+  const share = chanceShare(others)
+  const requestsPerTick = badOf('errors')(version.window, RATE_MS, nowMs).all / (RATE_MS / 250)
   const ticks = Math.min(1e30, 1 / (requestsPerTick * share ** failures))
   if (ticks < settings.falseAlarmTicks) return undefined
-  const trial = { bad: failures, all: failures, restBad, restAll }
+  const trial = { bad: failures, all: failures, restBad: rest.bad, restAll: rest.all }
   const finding: Finding = {
     reason:
-      `the last ${failures} requests to ${name} all failed, ${restBad} of ${restAll} of the others' at the same time; ` +
+      `the last ${failures} requests to ${name} all failed, ${rest.bad} of ${rest.all} of the others' at the same time; ` +
       `by chance that happens once in ${short(ticks)} ticks`,
     metric: 'failure run',
     observed: ticks,
