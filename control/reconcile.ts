@@ -42,8 +42,13 @@ export interface ReconcilerParts {
   onStep(step: { kind: JudgeInput['kind']; tookMs: number; refused: string | undefined }): void
 }
 
-/** Registrations are gathered this long before they are published. */
+/**
+ * Registrations are gathered this long before they are published; longer when publishing takes long, as when thousands of instances
+ * of one service come at once and each is told of all. Weights and health never wait.
+ */
 const GATHER_MS = 50
+const GATHER_MS_MAX = 2000
+const GATHER_SHARE_OF_TIME = 0.25
 const SEEN_VERSIONS_MAX = 32
 const nothing = new Map<string, never>()
 
@@ -52,6 +57,7 @@ export function createReconciler(first: Mesh, parts: ReconcilerParts): Reconcile
   const { clock, judge, catalog, publication, decisions } = parts
   const seen = seenVersions(SEEN_VERSIONS_MAX)
   const dirty = new Set<string>()
+  let gatherMs = GATHER_MS
   let cancelGather: (() => void) | undefined
   let mesh = first
 
@@ -115,11 +121,14 @@ export function createReconciler(first: Mesh, parts: ReconcilerParts): Reconcile
     settle(proposals, publication.everything(view))
   }
   const publishGathered = () => {
+    const startedMs = clock.now()
     cancelGather = undefined
     const services = [...dirty]
     dirty.clear()
     const { proposals, changed } = ask(services.flatMap(service => serviceInput(service, 'catalog')))
     settle(proposals, publication.services(new Set([...services, ...changed]), view))
+    const tookMs = clock.now() - startedMs
+    gatherMs = Math.min(GATHER_MS_MAX, Math.max(GATHER_MS, tookMs / GATHER_SHARE_OF_TIME))
   }
   const takeTraffic = (input: JudgeInput) => {
     const { proposals, changed } = ask([input])
@@ -141,7 +150,7 @@ export function createReconciler(first: Mesh, parts: ReconcilerParts): Reconcile
     endpointsChanged(service, version) {
       seen.add(service, version)
       dirty.add(service)
-      cancelGather ??= clock.after(GATHER_MS, publishGathered)
+      cancelGather ??= clock.after(gatherMs, publishGathered)
     },
     act(actions, actor, reason) {
       const { proposals, changed, refused } = ask(
