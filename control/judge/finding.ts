@@ -12,7 +12,7 @@ export interface Finding {
 
 /** A number for a sentence: three digits. */
 export function short(value: number): string {
-  if (value >= 1e5) return value.toExponential(1).replace('e+', 'e')
+  if (value >= 1e5) return value.toExponential(1).replace('.0e', 'e').replace('e+', 'e')
   return Number(value.toPrecision(3)).toString()
 }
 

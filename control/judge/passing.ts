@@ -37,6 +37,11 @@ export function stepPassing(
   passing.all += all
 }
 
+/** How many times likelier it is as good than worse, to six digits: what stands in a decision. */
+export function likelihoodOf({ ln }: Passing): number {
+  return Number(Math.exp(ln).toPrecision(6))
+}
+
 export function verdictOf(passing: Passing, { passAt, failAt }: PassingSettings): 'passed' | 'failed' | 'open' {
   if (passing.ln >= Math.log(passAt) - 1e-9) return 'passed'
   return passing.ln <= -Math.log(failAt) ? 'failed' : 'open'

@@ -2,7 +2,7 @@ import { restOf } from './compare.ts'
 import { short } from './finding.ts'
 import { fusedByMost, fusedOf } from './fuse.ts'
 import { eject, propose, type Turn } from './moves.ts'
-import { createPassing, type Passing, passingSettings, stepPassing, verdictOf } from './passing.ts'
+import { createPassing, likelihoodOf, type Passing, passingSettings, stepPassing, verdictOf } from './passing.ts'
 import { type EndpointState, presentEndpoints } from './service.ts'
 import { endpointTick, type Judged, type Tally } from './tally.ts'
 
@@ -55,11 +55,17 @@ function goOnProbing(turn: Turn, id: string, endpoint: EndpointState, tick: Judg
   const verdicts = [verdictOf(health.errors, rules), verdictOf(health.slow, rules)]
   const fusedAgain = health.errors.ln < 0 && fusedByMost(fusedOf(endpoint.fuses, nowMs))
   const worse = health.errors.ln <= health.slow.ln ? health.errors : health.slow
-  const evidence = { bad: worse.bad, requests: worse.all, 'likelihood ratio': Math.exp(worse.ln) }
-  const finding = { metric: 'return', evidence, windowMs: 0, traces: endpoint.traces }
+  const evidence = { bad: worse.bad, requests: worse.all, 'likelihood ratio': likelihoodOf(worse) }
+  const finding = { metric: 'return', evidence, windowMs: 0, traces: [] }
   if (verdicts.includes('failed') || fusedAgain) {
     const reason = `${id} was bad ${worse.bad} times in ${worse.all} while it was probed: it stays out for longer`
-    eject(turn, id, { ...finding, reason, observed: Math.exp(-worse.ln), threshold: settings.relapseEvidence })
+    eject(turn, id, {
+      ...finding,
+      traces: endpoint.traces,
+      reason,
+      observed: Math.exp(-worse.ln),
+      threshold: settings.relapseEvidence,
+    })
   } else if (verdicts.every(verdict => verdict === 'passed') && !service.common) {
     endpoint.health = { at: 'healthy' }
     endpoint.healthySinceMs = nowMs
@@ -71,6 +77,6 @@ function goOnProbing(turn: Turn, id: string, endpoint: EndpointState, tick: Judg
       from: 'probing',
       to: 'healthy',
     } as const
-    propose(turn, subject, { ...finding, reason, observed: Math.exp(worse.ln), threshold: settings.returnEvidence })
+    propose(turn, subject, { ...finding, reason, observed: likelihoodOf(worse), threshold: settings.returnEvidence })
   }
 }

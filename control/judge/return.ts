@@ -1,7 +1,14 @@
 import { type Finding, short } from './finding.ts'
 import { wholeVersionFused } from './fuse-alarm.ts'
 import { propose, shiftAway, type Turn, weightsIn } from './moves.ts'
-import { createPassing, type PassingSettings, passingSettings, stepPassing, verdictOf } from './passing.ts'
+import {
+  createPassing,
+  likelihoodOf,
+  type PassingSettings,
+  passingSettings,
+  stepPassing,
+  verdictOf,
+} from './passing.ts'
 import { restRateOf } from './sequential.ts'
 import {
   askedWeight,
@@ -63,10 +70,10 @@ function goOn(turn: Turn, name: string, version: VersionState, stage: Returning,
   const factor = nextFactor(turn, name, stage.factor)
   if (factor <= stage.factor || nowMs - stage.sinceMs < (factor - stage.factor) * service.settings.shift.returnOverMs)
     return
-  const { bad, all, ln } = stage.errors
+  const { bad, all } = stage.errors
   const reason = `${name} failed ${bad} times in ${all} at ${short(stage.factor * 100)} % of its weight, no more than the others: on to ${short(factor * 100)} %`
-  const evidence = { bad, requests: all, slow: stage.slow.bad, 'likelihood ratio': Math.exp(ln) }
-  const [observed, threshold, windowMs] = [Math.exp(ln), settings.returnEvidence, nowMs - stage.sinceMs]
+  const evidence = { bad, requests: all, slow: stage.slow.bad, 'likelihood ratio': likelihoodOf(stage.errors) }
+  const [observed, threshold, windowMs] = [likelihoodOf(stage.errors), settings.returnEvidence, nowMs - stage.sinceMs]
   advance(turn, name, version, factor, {
     reason,
     metric: 'return',

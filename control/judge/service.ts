@@ -59,8 +59,9 @@ export interface VersionState {
   pinned: number | undefined
   /** No alarm before this: after a host of it left, what was under way may still fail. */
   quietUntilMs: number
-  /** Trace ids of failed or slow requests, the newest last. */
+  /** Trace ids of failed or slow requests, the newest last, and when the last one came. */
   traces: string[]
+  tracesAtMs: number
   /** When neither file nor catalog named it any more; undefined while one does. */
   goneAtMs: number | undefined
 }
@@ -82,6 +83,7 @@ export interface EndpointState {
   fuses: FuseReports
   quietUntilMs: number
   traces: string[]
+  tracesAtMs: number
   /** When it left the catalog; undefined while it is there. */
   goneAtMs: number | undefined
 }
@@ -114,6 +116,7 @@ export function createVersion(nowMs: number): VersionState {
     pinned: undefined,
     quietUntilMs: 0,
     traces: [],
+    tracesAtMs: 0,
     goneAtMs: undefined,
   }
 }
@@ -130,6 +133,7 @@ export function createEndpoint(version: string, nowMs: number): EndpointState {
     fuses: new Map(),
     quietUntilMs: 0,
     traces: [],
+    tracesAtMs: 0,
     goneAtMs: undefined,
   }
 }

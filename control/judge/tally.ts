@@ -42,14 +42,14 @@ export function takeRows(service: ServiceState, rows: readonly TickRow[], nowMs:
       addInto(tally.versions, row.version, counts)
       const failed = http5xx + gateway + reset + timeout
       addCounts(whole, [row.requests, failed, slow])
-      noteTraces(service.versions.get(row.version), row.traces)
+      noteTraces(service.versions.get(row.version), row.traces, nowMs)
       if (row.requests > 0) {
         noteCaller(service.callers, row.source, nowMs)
         service.lastRequestAtMs = nowMs
       }
     } else {
       addInto(tally.endpoints, row.endpoint, [row.requests, http5xx + gateway + reset + timeout, slow])
-      noteTraces(service.endpoints.get(row.endpoint), row.traces)
+      noteTraces(service.endpoints.get(row.endpoint), row.traces, nowMs)
     }
   }
   for (const [name, counts] of tally.versions) {
@@ -104,10 +104,18 @@ function takeFuses(service: ServiceState, rows: readonly TickRow[], nowMs: numbe
 }
 
 const TRACES_MAX = 8
+/** A list that got nothing for so long tells of another story: it starts anew. */
+const TRACES_KEPT_MS = 60_000
 
-function noteTraces(of: { traces: string[] } | undefined, traces: readonly string[]): void {
+function noteTraces(
+  of: { traces: string[]; tracesAtMs: number } | undefined,
+  traces: readonly string[],
+  nowMs: number,
+): void {
   if (!of || traces.length === 0) return
-  of.traces = [...of.traces.filter(id => !traces.includes(id)), ...traces].slice(-TRACES_MAX)
+  const kept = nowMs - of.tracesAtMs > TRACES_KEPT_MS ? [] : of.traces.filter(id => !traces.includes(id))
+  of.traces = [...kept, ...traces].slice(-TRACES_MAX)
+  of.tracesAtMs = nowMs
 }
 
 function addInto(map: Map<string, number[]>, key: string, counts: number[]): void {

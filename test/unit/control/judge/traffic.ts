@@ -131,6 +131,8 @@ export function createWorld(world: WorldSettings): World {
   }))
   let judge = createJudge(world.judge)
   let tickNumber = 0
+  /** The callers' clock never jumps; the judge's may, when another one takes over. */
+  const callersNowMs = () => tickNumber * TICK_MS
   let offsetMs = 1_000_000
   const inForce: Force[] = []
   let latest: Force = { weights: new Map(), health: new Map() }
@@ -142,7 +144,7 @@ export function createWorld(world: WorldSettings): World {
       return tickNumber
     },
     get nowMs() {
-      return offsetMs + tickNumber * TICK_MS
+      return offsetMs + callersNowMs()
     },
     log: [],
     failed: new Map(),
@@ -172,7 +174,7 @@ export function createWorld(world: WorldSettings): World {
     replace(other, nowMs) {
       judge = other
       latest = forceOf(other)
-      offsetMs = nowMs - tickNumber * TICK_MS
+      offsetMs = nowMs - callersNowMs()
     },
   }
 
@@ -183,7 +185,7 @@ export function createWorld(world: WorldSettings): World {
     const count = poisson((rate * TICK_MS) / 1000, random)
     for (let i = 0; i < count; i++) request(rows, weights, health, callers[Math.floor(random() * callers.length)]!)
     for (const { id, version } of endpoints) {
-      const fusedBy = callers.filter(({ fuses }) => fuses.get(id)!.untilMs > self.nowMs).length
+      const fusedBy = callers.filter(({ fuses }) => fuses.get(id)!.untilMs > callersNowMs()).length
       if (fusedBy > 0 || rows.has(`${version}/${id}`)) {
         const row = rowOf(rows, version, id)
         row.fusedBy = fusedBy
@@ -208,7 +210,7 @@ export function createWorld(world: WorldSettings): World {
     caller: (typeof callers)[number],
   ) => {
     const usable = endpoints.filter(({ id }) => health.get(id) !== 'ejected')
-    const open = usable.filter(({ id }) => !world.fuse || caller.fuses.get(id)!.untilMs <= self.nowMs)
+    const open = usable.filter(({ id }) => !world.fuse || caller.fuses.get(id)!.untilMs <= callersNowMs())
     const calm = open.length >= FUSE.panicBelow * endpoints.length ? open : usable
     const version = pickVersion(weights, calm, random)
     if (version === undefined) return
@@ -234,7 +236,7 @@ export function createWorld(world: WorldSettings): World {
     const row = rowOf(rows, version, id)
     row.requests++
     noteOutcome(row, failed, ms, `${tickNumber}`.padStart(32, '0'))
-    if (world.fuse) blow(caller.fuses.get(id)!, failed, self.nowMs)
+    if (world.fuse) blow(caller.fuses.get(id)!, failed, callersNowMs())
     return { failed, ms }
   }
   self.give({ kind: 'service', settings, actor: 'file' })
