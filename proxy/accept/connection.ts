@@ -273,8 +273,9 @@ export class DownstreamConnection implements Downstream {
     const rstNeeded = this.#writer.lastsUntilClose
     this.#finished()
     this.#state = CLOSED
-    // A mere FIN would make an answer without a length look whole.
-    if (rstNeeded) this.#socket.resetAndDestroy()
+    // A mere FIN would make an answer without a length look whole. Behind a FIN that is on its way there is none to be had: libuv refuses
+    // a reset then, and Node leaks the descriptor and spins at exit (TCPWrap::Reset takes the handle for closed).
+    if (rstNeeded && !this.#socket.writableEnded) this.#socket.resetAndDestroy()
     else this.#socket.destroy()
   }
 

@@ -55,7 +55,7 @@ function play(wire: Wire, { script, leaveAfter, how }: Side): void {
   if (how === 'stay') return
   // Behind what was written, so that the bytes go first; a reset may overtake them, as resets do.
   if (how === 'end') wire.socket.end()
-  else setImmediate(() => (how === 'destroy' ? wire.socket.destroy() : wire.socket.resetAndDestroy()))
+  else setImmediate(() => (how === 'destroy' ? wire.socket.destroy() : wire.reset()))
 }
 
 test('whoever leaves at whatever moment: every exchange ends once, no connection leaks, gauges return to 0', async () => {
@@ -113,7 +113,7 @@ function assertNothingLeft({ outcomes, begun, listener, sender }: Harness): void
 /** The client goes for good, gently first: what it has asked is to be ended by that. */
 async function leave(client: Wire, proxy: Harness): Promise<void> {
   for (let n = 0; n < 20 && proxy.sender.active > 0; n++) await turn()
-  client.socket.resetAndDestroy()
+  client.reset()
 }
 
 /** Until the proxy has noticed that the client is gone and has ended what it did for it. */

@@ -98,7 +98,7 @@ test('a client that leaves while it waits for a connection leaves the queue', as
   two.send(GET)
   while (stats.rqPending === 0) await turn()
 
-  two.socket.resetAndDestroy()
+  two.reset()
   while (stats.rqPending > 0) await turn()
 
   assert.equal(proxy.outcomes[0]!.outcome.flags, 'DC')

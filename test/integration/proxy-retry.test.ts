@@ -77,7 +77,7 @@ for (const [title, end] of [
 ] as const) {
   test(`a POST whose first byte reached the upstream is never sent twice (it ${title})`, async t => {
     const bad = await origin(wire => {
-      void wire.until('hello').then(() => (end === 'reset' ? wire.socket.resetAndDestroy() : wire.send(failing)))
+      void wire.until('hello').then(() => (end === 'reset' ? wire.reset() : wire.send(failing)))
     })
     const other = await origin(answering(() => ok('good')))
     const proxy = await harness({ upstream: upstreamOf([bad.address, other.address], { retries }) })
@@ -93,7 +93,7 @@ for (const [title, end] of [
 }
 
 test('a PUT is sent again with its whole body, be it chunked', async t => {
-  const bad = await origin(wire => void wire.until('0\r\nx: y\r\n\r\n').then(() => wire.socket.resetAndDestroy()))
+  const bad = await origin(wire => void wire.until('0\r\nx: y\r\n\r\n').then(() => wire.reset()))
   const good = await origin(wire => void wire.until('0\r\nx: y\r\n\r\n').then(() => wire.send(ok('good'))))
   const proxy = await harness({ upstream: upstreamOf([bad.address, good.address], { retries }) })
   t.after(() => Promise.all([proxy.close(), bad.close(), good.close()]))
@@ -108,7 +108,7 @@ test('a PUT is sent again with its whole body, be it chunked', async t => {
 })
 
 test('a body over 64 KiB that was sent already is not kept, and so not sent again', async t => {
-  const bad = await origin(wire => void wire.until('END').then(() => wire.socket.resetAndDestroy()))
+  const bad = await origin(wire => void wire.until('END').then(() => wire.reset()))
   const other = await origin(answering(() => ok('good')))
   const proxy = await harness({ upstream: upstreamOf([bad.address, other.address], { retries }) })
   t.after(() => Promise.all([proxy.close(), bad.close(), other.close()]))

@@ -150,7 +150,7 @@ test('a tunnel that breaks on one side is broken on the other', async t => {
   wire.send('HTTP/1.1 101 x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n')
   await client.until('101')
 
-  wire.socket.resetAndDestroy()
+  wire.reset()
   await client.closed()
 
   assert.equal(proxy.outcomes[0]!.outcome.flags, 'UC')

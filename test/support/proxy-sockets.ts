@@ -19,6 +19,8 @@ export interface Wire {
   closed(): Promise<string>
   /** Forgets what came. */
   clear(): void
+  /** Goes at once, with a reset where one can be had. */
+  reset(): void
 }
 
 export function wireOf(socket: Socket): Wire {
@@ -70,6 +72,11 @@ export function wireOf(socket: Socket): Wire {
     closed: () => wait('the end', () => ended),
     clear() {
       received = ''
+    },
+    reset() {
+      // Behind a FIN on its way Node would leak the descriptor and spin at exit.
+      if (socket.writableEnded) socket.destroy()
+      else socket.resetAndDestroy()
     },
   }
 }
