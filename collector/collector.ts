@@ -1,48 +1,155 @@
-import packageJson from '../package.json' with { type: 'json' }
+import { mkdir } from 'node:fs/promises'
 import { PROTOCOL } from '../protocol/version.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Running } from '../runtime/lifecycle.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Checks, healthRoutes, metricsRoute } from '../runtime/ops.ts'
+import { programVersion } from '../runtime/program-version.ts'
 import type { CollectorSettings } from './config.ts'
 import { collectorEvents } from './events.ts'
 import { httpServer, listenOn } from './http.ts'
+import { trafficRollup } from './live/rollup.ts'
 import { liveStream } from './live/stream.ts'
 import { runTicks } from './live/ticker.ts'
 import { liveWindow } from './live/window.ts'
+import { jaegerApi } from './query/jaeger-api.ts'
+import { recentTraces } from './query/recent.ts'
+import { storedTraces } from './query/stored.ts'
+import { allTraces } from './query/traces.ts'
+import { zipkinApi } from './query/zipkin-api.ts'
+import { memoryBudget } from './receive/budget.ts'
+import { receiveDecisions } from './receive/decisions.ts'
+import { intake } from './receive/intake.ts'
+import { quarantineIn } from './receive/quarantine.ts'
 import { receiveReports } from './receive/reports.ts'
+import { receiveSpans } from './receive/spans.ts'
+import { chooseStorage } from './ship/clickhouse/choose.ts'
+import { clickHouseDestination } from './ship/clickhouse/destination.ts'
+import { startShipping } from './ship/shipping.ts'
+import { zipkinDestination } from './ship/zipkin.ts'
 
 export interface Collector extends Running {
   /** host:port of each listener, as taken. */
   addresses: { zipkin: string; health: string; telemetry: string }
 }
 
-/** The whole collector: listens once everything behind it stands; closing flushes what is held. */
+/** Live traffic is stored in rows of this length. */
+const ROLLUP_MS = 10_000
+/** What shippers may take to end their batch. */
+const SHIP_GRACE_MS = 1500
+
+/** The whole collector: receive -> log -> ship, with the live window beside; it listens once everything behind it stands. */
 export async function createCollector(
   settings: CollectorSettings,
-  { clock, log }: { clock: Clock; log: Log },
+  { clock, log, random }: { clock: Clock; log: Log; random: () => number },
 ): Promise<Collector> {
-  const events = collectorEvents(log)
-  const hello = { protocol: PROTOCOL, program: 'collector', version: packageJson.version }
+  await mkdir(settings.data, { recursive: true })
+  const events = collectorEvents(log, clock)
+  const quarantine = quarantineIn(settings.data, clock.wall, events.receive)
+
+  const chosen = await chooseStorage({
+    clickhouse: settings.clickhouse,
+    database: settings.clickhouseDatabase,
+    directory: `${settings.data}/clickhouse`,
+    memoryBytesMax: settings.clickhouseMemoryBytes,
+    retentionMs: settings.retentionMs,
+    clock,
+    random,
+    events: events.ship,
+  })
+  const storage = chosen.status === 'chosen' ? chosen.storage : undefined
+  const shipping = await startShipping({
+    directory: settings.data,
+    segmentBytesMax: settings.segmentBytesMax,
+    diskBytesMax: settings.diskBytesMax,
+    destinations: [
+      ...(storage === undefined ? [] : [clickHouseDestination(storage)]),
+      ...(settings.jaeger === undefined ? [] : [zipkinDestination('jaeger', settings.jaeger)]),
+    ],
+    clock,
+    random,
+    events: events.ship,
+    quarantine: (shipper, { signal, line, reason }) => quarantine.keep({ by: shipper, signal, reason, item: line }),
+  })
+  const keep = intake({
+    append: shipping.append,
+    accepted(receiver, signal, count) {
+      events.receive.accepted(receiver, signal, count)
+      events.ship.accepted(signal, count)
+    },
+    refused: events.receive.refused,
+  })
+
   const api = httpServer(settings.bodyBytesMax)
+  const recent = recentTraces({ tracesMax: settings.recentTracesMax, bytesMax: settings.recentBytesMax })
+  const budget = memoryBudget(settings.memoryBytesMax)
+  events.receive.watch({
+    heldBytes: () => budget.heldBytes,
+    recentTraces: () => recent.traces,
+    recentBytes: () => recent.bytes,
+  })
+  receiveSpans(api, {
+    bodyBytesMax: settings.bodyBytesMax,
+    budget,
+    clock,
+    keep,
+    onAccepted: recent.add,
+    quarantine: quarantine.keep,
+    events: events.receive,
+  })
+  receiveDecisions(api, {
+    bodyBytesMax: settings.bodyBytesMax,
+    keep,
+    quarantine: quarantine.keep,
+    events: events.receive,
+  })
 
   const window = liveWindow({ reportersMax: settings.reportersMax, keysMax: settings.trafficKeysMax }, clock.now())
-  const live = liveStream(api, hello, events.live)
+  const live = liveStream(api, { protocol: PROTOCOL, program: 'collector', version: programVersion }, events.live)
   const reports = receiveReports(api, window, clock, events.reports)
-  const endTicks = runTicks(window, clock, tick => live.send(tick))
+  const store = (rows: readonly string[]) => {
+    events.receive.received('live', 'traffic', rows.length)
+    return keep('live', 'traffic', rows)
+  }
+  const rollup = trafficRollup(settings.trafficKeysMax, events.live.rollupOverflow)
+  const endTicks = runTicks(window, clock, tick => {
+    live.send(tick)
+    rollup.add(tick.rows, tick.intervalMs)
+    if (rollup.ms >= ROLLUP_MS) void store(rollup.take(tick.time))
+  })
   events.live.watch({ reporting: () => window.reporting, keys: () => window.keys, readers: () => live.readers })
 
-  const checks = (): Checks => ({})
+  const traces = allTraces(recent, storage === undefined ? undefined : storedTraces(storage))
+  zipkinApi(api, traces, clock)
+  jaegerApi(api, traces, clock)
+
+  const checks = (): Checks => ({
+    ...shipping.checks(),
+    ...(storage === undefined
+      ? {
+          clickhouse: {
+            ok: settings.clickhouse === 'off',
+            required: false,
+            detail: chosen.status === 'none' ? chosen.reason : '',
+          },
+        }
+      : storage.problem === undefined
+        ? {}
+        : { clickhouse: { ok: false, required: false, detail: storage.problem } }),
+  })
   const health = httpServer(1024)
   healthRoutes(health, checks)
   const telemetry = httpServer(1024)
   metricsRoute(telemetry, events.registry)
 
-  const close = async () => {
+  const close = async (): Promise<void> => {
     endTicks()
     live.close()
     reports.close()
-    await Promise.all([api.close(), health.close(), telemetry.close()])
+    await api.close()
+    await store(rollup.take(new Date(clock.wall()).toISOString()))
+    await shipping.close(SHIP_GRACE_MS)
+    await Promise.all([quarantine.close(), health.close(), telemetry.close()])
   }
   try {
     const addresses = {

@@ -23,7 +23,7 @@ export async function collectorCommand(invocation: Invocation): Promise<void> {
   const log = createLog({ program: 'collector', level: settings.logLevel, format: settings.logFormat })
   const start = async () => {
     const { createCollector } = await import('./collector.ts')
-    const collector = await createCollector(settings, { clock: systemClock, log })
+    const collector = await createCollector(settings, { clock: systemClock, log, random: Math.random })
     process.stdout.write(`${JSON.stringify({ msg: 'ready', addresses: collector.addresses })}\n`)
     return collector
   }

@@ -10,7 +10,7 @@ import {
 import { refusalOf } from '../../protocol/version.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { lineSplitter } from '../../runtime/ndjson.ts'
-import type { ReportEvents } from '../events.ts'
+import type { ReportEvents } from '../events-live.ts'
 import type { LiveWindow, ReporterStream } from '../live/window.ts'
 
 /** A proxy sends four lines a second, also when idle. After this much silence its stream is taken for dead. */

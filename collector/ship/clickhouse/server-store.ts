@@ -1,0 +1,49 @@
+import { Readable } from 'node:stream'
+import { type ClickHouseClient, createClient } from '@clickhouse/client'
+import { failureOf, insertSettings, parseRows, type Store } from './store.ts'
+
+/** A server that takes the connection and then stays silent must not stop storage for good. */
+const ANSWER_MS_MAX = 30_000
+
+/** A ClickHouse server by URL; user and password stand in the URL. */
+export function serverStore(url: string): Store {
+  return clientStore(createClient({ url, request_timeout: ANSWER_MS_MAX, max_open_connections: 4, log: quiet }))
+}
+
+/** The client would write to the console; what matters is told by the one who asked. */
+const quiet = { level: 127 } as const
+
+function clientStore(client: ClickHouseClient): Store {
+  return {
+    async insert({ table, rows, token }) {
+      try {
+        await client.insert({
+          table,
+          values: Readable.from([rows], { objectMode: false }),
+          format: 'JSONEachRow',
+          clickhouse_settings: { ...insertSettings, insert_deduplication_token: token },
+        })
+        return { status: 'ok' }
+      } catch (error) {
+        return failureOf(error)
+      }
+    },
+    async query<Row>(sql: string, parameters = {}) {
+      try {
+        const answer = await client.query({ query: sql, query_params: parameters, format: 'JSONEachRow' })
+        return { status: 'ok', rows: parseRows<Row>(await answer.text()) }
+      } catch (error) {
+        return failureOf(error)
+      }
+    },
+    async command(sql) {
+      try {
+        await client.command({ query: sql })
+        return { status: 'ok' }
+      } catch (error) {
+        return failureOf(error)
+      }
+    },
+    close: () => client.close(),
+  }
+}
