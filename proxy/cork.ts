@@ -1,5 +1,5 @@
 // Hot path: what is written in one turn of the event loop leaves in as few writes as can be.
-import type { Duplex } from 'node:stream'
+import type { Writable } from 'node:stream'
 
 export interface Flushable {
   flush(): void
@@ -25,7 +25,7 @@ function flushAll(): void {
 export const COPY_BYTES_MAX = 16 * 1024
 
 /** Writes a latin1 text and the bytes behind it, in one write where possible. False: congested. */
-export function writeBoth(socket: Duplex, text: string, chunk: Buffer): boolean {
+export function writeBoth(socket: Writable, text: string, chunk: Buffer): boolean {
   if (text === '') return socket.write(chunk)
   if (chunk.length > COPY_BYTES_MAX) return writeTogether(socket, text, chunk, undefined)
   const whole = Buffer.allocUnsafe(text.length + chunk.length)
@@ -35,7 +35,7 @@ export function writeBoth(socket: Duplex, text: string, chunk: Buffer): boolean 
 }
 
 /** As writeBoth, with bytes behind, for large chunks. */
-export function writeTogether(socket: Duplex, text: string, chunk: Buffer, behind: Buffer | undefined): boolean {
+export function writeTogether(socket: Writable, text: string, chunk: Buffer, behind: Buffer | undefined): boolean {
   socket.cork()
   socket.write(text, 'latin1')
   let ready = socket.write(chunk)

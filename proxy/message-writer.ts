@@ -1,5 +1,5 @@
 // Hot path: a message's way onto an HTTP/1.1 socket; head and first bytes of body leave in one write.
-import type { Duplex } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { COPY_BYTES_MAX, flushAtEndOfTurn, writeBoth, writeTogether } from './cork.ts'
 import type { Fields } from './exchange.ts'
 import type { BodyFraming } from './http1/framing.ts'
@@ -10,13 +10,13 @@ const LAST_CHUNK_TEXT = '0\r\n\r\n'
 /** Writes messages one after the other. What is corked leaves with the next bytes, or at the end of the turn. */
 export class MessageWriter {
   framing: BodyFraming = 'none'
-  readonly #socket: Duplex
+  readonly #socket: Writable
   #corked = ''
   /** A small chunk that waits for what follows in the same turn: most often the last chunk. */
   #held: Buffer | undefined = undefined
   #entered = false
 
-  constructor(socket: Duplex) {
+  constructor(socket: Writable) {
     this.#socket = socket
   }
 

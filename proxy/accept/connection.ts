@@ -8,8 +8,10 @@ import type { InvalidMessage } from '../http1/invalid.ts'
 import { requestHeadReader, type RequestHead as WireHead } from '../http1/request-head.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import type { ListenerContext } from './context.ts'
-import { answerWith, proxyAnswer } from './proxy-answer.ts'
+import { answerWith } from './proxy-answer.ts'
+import { answerRejected, noteRejection, refusalOf } from './refusals.ts'
 import { type Peer, requestHeadOf } from './request-head.ts'
+import { StallWatch } from './stall-watch.ts'
 
 /** Where the client's bytes go. */
 const HEAD = 0
@@ -47,8 +49,7 @@ export class DownstreamConnection implements Downstream {
   /** Coarse monotonic moments: the last progress in this state, and the begin of the head that is being read (0: none). */
   #sinceMs: number
   #headSinceMs = 0
-  #unsentBytes = 0
-  #unsentSinceMs = 0
+  readonly #stall = new StallWatch()
 
   constructor(socket: Socket, peer: Peer, peerAddress: string, context: ListenerContext) {
     this.#context = context
@@ -69,8 +70,14 @@ export class DownstreamConnection implements Downstream {
 
   #onChunk(chunk: Buffer): void {
     this.#sinceMs = this.#context.coarseNow
-    if (this.#stash.length > 0) this.#keepForLater(chunk)
-    else this.#consume(chunk, 0)
+    try {
+      if (this.#stash.length > 0) this.#keepForLater(chunk)
+      else this.#consume(chunk, 0)
+    } catch (error) {
+      // A bug in some stage is to cost the client that met it, not everybody's proxy.
+      this.#context.log.error({ err: error }, 'a request met a bug in the proxy; its connection is closed')
+      this.#socket.destroy()
+    }
   }
 
   #consume(chunk: Buffer, from: number): void {
@@ -151,14 +158,15 @@ export class DownstreamConnection implements Downstream {
   // ---- a request
 
   #begin(head: WireHead): void {
-    const { context, peer } = { context: this.#context, peer: this.#peer }
+    const context = this.#context
+    const peer = this.#peer
     this.#headSinceMs = 0
     this.#requests++
     this.#wantsKeep = head.keepAlive && this.#requests < context.limits.requestsPerConnectionMax
     this.#sawContinue = false
     this.#discarded = 0
     this.#writer.begin(head.method, head.minorVersion)
-    const refusal = this.#refusalOf(head)
+    const refusal = refusalOf(head, context)
     if (refusal !== undefined) {
       this.#reject(refusal)
       return
@@ -183,25 +191,10 @@ export class DownstreamConnection implements Downstream {
     context.handler(exchange)
   }
 
-  #refusalOf(head: WireHead): Failure | undefined {
-    if (head.method === 'CONNECT' && !this.#context.allowConnect)
-      return failure('DPE', 'CONNECT is not taken here; ask for the service by an ordinary request', 501)
-    if (this.#peer.direction === 'gateway' && head.underscoreNames)
-      return failure('DPE', 'a field name holds an underscore; applications may read it as a dash, so it is not taken')
-    return undefined
-  }
-
   /** Answers a request that is none, and closes. Nothing was forwarded. */
   #reject(cause: Failure): void {
-    const { stats, events, direction } = this.#context
-    if (cause.flag === 'DT') stats.rqTimeout++
-    else stats.rqRejected++
-    events.onRejected?.({ failure: cause, direction, peerAddress: this.#peerAddress })
-    const answer = proxyAnswer(cause, { plain: false, outside: direction === 'gateway', date: '', facts: {} })
-    this.#writer.begin('', 1)
-    this.#writer.head(answer.head, false, false, undefined)
-    this.#writer.data(answer.body)
-    this.#writer.end(null)
+    noteRejection(this.#context, cause, this.#peerAddress)
+    answerRejected(this.#context, cause, this.#writer)
     this.#linger()
   }
 
@@ -213,14 +206,11 @@ export class DownstreamConnection implements Downstream {
 
   #giveUpRequest(cause: Failure): void {
     const exchange = this.#exchange
-    const { clock, stats, events, direction } = this.#context
-    if (cause.flag === 'DT') stats.rqTimeout++
-    else stats.rqRejected++
-    events.onRejected?.({ failure: cause, direction, peerAddress: this.#peerAddress })
+    noteRejection(this.#context, cause, this.#peerAddress)
     this.#wantsKeep = false
     this.#body.abandon()
     exchange?.letUpstreamGo()
-    if (exchange !== undefined) answerWith(exchange, cause, clock.now())
+    if (exchange !== undefined) answerWith(exchange, cause, this.#context.clock.now())
   }
 
   // ---- the answer (Downstream)
@@ -240,9 +230,9 @@ export class DownstreamConnection implements Downstream {
     // A client may speak first, right behind its request.
     const early = this.#stash
     this.#stash = NO_BYTES
+    this.#resume()
     if (early.length > 0) this.#passOn(early)
     if (this.#clientEnded) exchange.requestEnd(this.#context.clock.now(), null)
-    else this.#resume()
   }
 
   #mayKeep(exchange: Exchange): boolean {
@@ -371,7 +361,7 @@ export class DownstreamConnection implements Downstream {
   /** Called every now and then with the coarse time. */
   sweep(nowMs: number): void {
     const { limits, stats } = this.#context
-    if (this.#stalled(nowMs)) {
+    if (this.#stall.lastsMs(this.#socket.writableLength, nowMs) > limits.stallTimeoutMs) {
       stats.cxStalled++
       this.#socket.destroy()
       return
@@ -408,17 +398,6 @@ export class DownstreamConnection implements Downstream {
       this.#discarded = bytes
       this.#sinceMs = nowMs
     } else if (nowMs - this.#sinceMs > this.#context.limits.tunnelIdleTimeoutMs) this.#socket.destroy()
-  }
-
-  /** The client takes nothing of what waits for it. */
-  #stalled(nowMs: number): boolean {
-    const unsent = this.#socket.writableLength
-    if (unsent === 0 || unsent !== this.#unsentBytes) {
-      this.#unsentBytes = unsent
-      this.#unsentSinceMs = nowMs
-      return false
-    }
-    return nowMs - this.#unsentSinceMs > this.#context.limits.stallTimeoutMs
   }
 
   /** Closes now if nothing is asked; else after the answer that is under way. */

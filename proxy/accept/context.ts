@@ -1,4 +1,5 @@
 import type { Clock } from '../../runtime/clock.ts'
+import type { Log } from '../../runtime/log.ts'
 import type { Direction, Stage } from '../exchange.ts'
 import type { Failure } from '../failures.ts'
 import type { DownstreamConnection } from './connection.ts'
@@ -23,6 +24,7 @@ export interface ListenerContext {
   readonly limits: ListenerLimits
   readonly handler: Stage
   readonly clock: Clock
+  readonly log: Log
   readonly events: AcceptEvents
   readonly stats: ListenerStats
   /** Monotonic, as of the last sweep: precise enough for timeouts, and free. */

@@ -43,6 +43,7 @@ export async function createListener(settings: ListenerSettings, parts: Listener
     limits: { ...defaultListenerLimits, ...settings.limits },
     handler: parts.handler,
     clock: parts.clock,
+    log: parts.log,
     events: parts.events ?? {},
     stats,
     coarseNow: parts.clock.now(),

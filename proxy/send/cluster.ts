@@ -42,7 +42,14 @@ export class Cluster {
     this.context = context
     this.stats = emptyClusterStats(name)
     this.membership = new Membership(upstream)
-    this.pool = new Pool(upstream, this.membership.endpoints, this.stats, context.connect, context.clock.now())
+    this.pool = new Pool(
+      upstream,
+      this.membership.endpoints,
+      this.stats,
+      context.connect,
+      context.log,
+      context.clock.now(),
+    )
     this.#tell()
   }
 

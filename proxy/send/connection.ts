@@ -32,6 +32,8 @@ export interface ConnectionOwner {
   onFree(connection: UpstreamConnection): void
   /** Called once, before whoever it carried is told. */
   onClosed(connection: UpstreamConnection): void
+  /** A bug was met while an answer was read. */
+  onBug(error: unknown): void
 }
 
 const CONNECTING = 0
@@ -184,7 +186,13 @@ export class UpstreamConnection {
       return
     }
     this.#sawBytes = true
-    this.#read(chunk)
+    try {
+      this.#read(chunk)
+    } catch (error) {
+      // As on the other side: a bug costs the request that met it.
+      this.#owner.onBug(error)
+      this.#broken('invalid', 'the proxy failed to pass its answer on')
+    }
   }
 
   #read(chunk: Buffer): void {

@@ -1,5 +1,6 @@
 // Hot path: who gets which connection of a cluster.
 import type { Upstream } from '../../protocol/snapshot.ts'
+import type { Log } from '../../runtime/log.ts'
 import type { Connect } from './connect.ts'
 import { type Carried, type ConnectionOwner, UpstreamConnection } from './connection.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -25,6 +26,7 @@ export type Grant = 'given' | 'coming' | 'waiting' | 'overflow'
 export class Pool implements ConnectionOwner {
   readonly #stats: ClusterStats
   readonly #connect: Connect
+  readonly #log: Log
   #upstream: Upstream
   #endpoints: ReadonlyMap<string, Endpoint>
   readonly #waiting = new Set<Applicant>()
@@ -38,6 +40,7 @@ export class Pool implements ConnectionOwner {
     endpoints: ReadonlyMap<string, Endpoint>,
     stats: ClusterStats,
     connect: Connect,
+    log: Log,
     nowMs: number,
   ) {
     this.#upstream = upstream
@@ -45,6 +48,7 @@ export class Pool implements ConnectionOwner {
     this.#endpoints = endpoints
     this.#stats = stats
     this.#connect = connect
+    this.#log = log
   }
 
   replace(upstream: Upstream, gone: readonly Endpoint[]): void {
@@ -128,6 +132,10 @@ export class Pool implements ConnectionOwner {
     this.#stats.cxActive--
     endpoint.stats.cxActive--
     if (this.#waiting.size > 0) this.#serve()
+  }
+
+  onBug(error: unknown): void {
+    this.#log.error({ err: error }, `an answer of ${this.#stats.name} met a bug in the proxy; its connection is closed`)
   }
 
   #serve(): void {

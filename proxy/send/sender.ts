@@ -41,7 +41,7 @@ export function createSender(parts: SenderParts): Sender {
     for (const cluster of clusters.values()) cluster.sweep(nowMs)
     for (const cluster of leaving) {
       cluster.sweep(nowMs)
-      if (cluster.active.size === 0) leaving.delete(cluster)
+      if (cluster.active.size === 0 && cluster.stats.cxActive === 0) leaving.delete(cluster)
     }
     if (closing && leaving.size === 0) stopSweep()
   })

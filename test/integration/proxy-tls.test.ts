@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { test } from 'node:test'
+import { connect, createServer } from 'node:tls'
+import { harness, upstreamOf } from '../support/proxy-harness.ts'
+import { answering, dial, ok, origin, wireOf } from '../support/proxy-sockets.ts'
+
+/** A certificate for `localhost` that lives as long as this test; undefined where there is no openssl to make it. */
+function certificate(): { key: string; cert: string } | undefined {
+  const folder = mkdtempSync(`${tmpdir()}/trimtab-tls-`)
+  try {
+    const made = ['-keyout', `${folder}/key.pem`, '-out', `${folder}/cert.pem`, '-days', '1', '-nodes']
+    const named = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
+    const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
+    execFileSync('openssl', ['req', ...kind, ...made, ...named], { stdio: 'ignore' })
+    return { key: readFileSync(`${folder}/key.pem`, 'utf8'), cert: readFileSync(`${folder}/cert.pem`, 'utf8') }
+  } catch {
+    return undefined
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+const secure = certificate()
+const skip = secure === undefined ? 'no openssl on this machine' : false
+
+test('a listener takes TLS, and says https to the upstream', { skip }, async t => {
+  const app = await origin(answering(() => ok('hello')))
+  const proxy = await harness({ upstream: upstreamOf([app.address]), listener: { secure } })
+  t.after(() => Promise.all([proxy.close(), app.close()]))
+  const socket = connect({
+    port: proxy.listener.address.port,
+    host: '127.0.0.1',
+    servername: 'localhost',
+    ca: secure!.cert,
+  })
+  await once(socket, 'secureConnect')
+  const client = wireOf(socket)
+
+  client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await client.until('hello')
+
+  assert.match(app.wires[0]!.received, /x-forwarded-proto: https\r\n/)
+})
+
+test('an upstream with TLS is asked by TLS, its name checked against the authority given', { skip }, async t => {
+  const server = createServer({ ...secure }, socket => answering(() => ok('hello'))(wireOf(socket)))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  const good = await harness({
+    upstream: upstreamOf([address], { tls: { serverName: 'localhost', caPem: secure!.cert } }),
+  })
+  const bad = await harness({ upstream: upstreamOf([address], { tls: { serverName: 'other', caPem: secure!.cert } }) })
+  t.after(() => Promise.all([good.close(), bad.close(), server.close()]))
+
+  const one = await dial(good.listener.address)
+  one.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await one.until('hello')
+  const two = await dial(bad.listener.address)
+  two.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+
+  assert.match(await two.until('}\n'), /^HTTP\/1\.1 503 [\s\S]*connect-failure/)
+})

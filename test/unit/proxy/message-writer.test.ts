@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { Writable } from 'node:stream'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { MessageWriter } from '../../../proxy/message-writer.ts'
+
+/** A socket that notes what leaves in each write. */
+function noting(): { stream: Writable; writes: string[] } {
+  const writes: string[] = []
+  const stream = new Writable({
+    decodeStrings: true,
+    write(chunk: Buffer, _, done) {
+      writes.push(chunk.toString('latin1'))
+      done()
+    },
+    writev(chunks, done) {
+      writes.push(chunks.map(({ chunk }) => chunk.toString('latin1')).join(''))
+      done()
+    },
+  })
+  return { stream, writes }
+}
+
+const endOfTurn = () => new Promise(resolve => setImmediate(resolve))
+
+test('head and body leave in one write, chunked or not, small or large', () => {
+  for (const [framing, size, expected] of [
+    ['length', 3, 'HEADxxx'],
+    ['length', 100_000, `HEAD${'x'.repeat(100_000)}`],
+    ['chunked', 3, 'HEAD3\r\nxxx\r\n0\r\n\r\n'],
+  ] as const) {
+    const { stream, writes } = noting()
+    const writer = new MessageWriter(stream)
+
+    writer.head('HEAD', framing)
+    writer.data(Buffer.alloc(size, 'x'))
+    writer.end(null)
+
+    assert.deepEqual(writes, [expected])
+  }
+})
+
+test('a head without body yet leaves at the end of the turn', async () => {
+  const { stream, writes } = noting()
+  const writer = new MessageWriter(stream)
+
+  writer.head('HEAD', 'chunked')
+  assert.deepEqual(writes, [])
+  await endOfTurn()
+
+  assert.deepEqual(writes, ['HEAD'])
+})
+
+test('however a body is cut and timed, the bytes are those of its pieces in order', async () => {
+  const piece = fc.record({ size: fc.integer({ min: 1, max: 40_000 }), turnEnds: fc.boolean() })
+  await fc.assert(
+    fc.asyncProperty(fc.array(piece, { maxLength: 12 }), fc.boolean(), async (pieces, trailers) => {
+      const { stream, writes } = noting()
+      const writer = new MessageWriter(stream)
+      let expected = 'HEAD'
+
+      writer.head('HEAD', 'chunked')
+      for (const [n, { size, turnEnds }] of pieces.entries()) {
+        const letter = String.fromCharCode(97 + n)
+        const chunk = Buffer.alloc(size, letter)
+        writer.data(chunk)
+        chunk.fill('!')
+        expected += `${size.toString(16)}\r\n${letter.repeat(size)}\r\n`
+        if (turnEnds) await endOfTurn()
+      }
+      writer.end(trailers ? ['x', 'y'] : null)
+      expected += trailers ? '0\r\nx: y\r\n\r\n' : '0\r\n\r\n'
+      await endOfTurn()
+
+      assert.equal(writes.join(''), expected)
+    }),
+    { numRuns: 50 },
+  )
+})
