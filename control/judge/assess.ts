@@ -1,6 +1,6 @@
 import type { Alarm } from './alarm.ts'
 import { type Blame, blame, type EndpointCounts } from './blame.ts'
-import { takeCommonCause } from './common.ts'
+import { takeCommonCause } from './common-cause.ts'
 import { playingEndpoints, restOf } from './compare.ts'
 import { type Finding, listed } from './finding.ts'
 import { eject, quieten, shiftAway, type Turn } from './moves.ts'
@@ -54,11 +54,9 @@ function stepAll(
   }
 }
 
-/** One against all others. A row may count more failures than requests while a request spans two lines. */
+/** One against all others. */
 function trialOf(own: Judged, whole: Judged, kind: Kind): Trial {
-  const bad = Math.min(own[kind], own.all)
-  const restAll = whole.all - own.all
-  return { bad, all: own.all, restBad: Math.min(whole[kind] - own[kind], restAll), restAll }
+  return { bad: own[kind], all: own.all, restBad: whole[kind] - own[kind], restAll: whole.all - own.all }
 }
 
 /** An undecided question of host or version is not left open for longer: failing for so long, the version has to leave. */

@@ -117,11 +117,13 @@ export function burning(
   nowMs: number,
 ): Burning | undefined {
   for (const rule of shiftRules) {
-    const long = bad(own, rule.longMs, nowMs)
+    // The short window first: it is cheap to sum, and mostly well.
     const short = bad(own, rule.shortMs, nowMs)
-    const burnLong = burnOf(long.bad, long.all, target)
     const burnShort = burnOf(short.bad, short.all, target)
-    if (long.bad < BAD_MIN || burnLong < rule.burn || burnShort < rule.burn) continue
+    if (burnShort < rule.burn) continue
+    const long = bad(own, rule.longMs, nowMs)
+    const burnLong = burnOf(long.bad, long.all, target)
+    if (long.bad < BAD_MIN || burnLong < rule.burn) continue
     let [restBad, restAll] = [0, 0]
     for (const other of others) {
       const rest = bad(other, rule.longMs, nowMs)
@@ -151,10 +153,11 @@ export function commonBurn(versions: readonly Window[], bad: Bad, target: number
   const rule = shiftRules[0]!
   let least = Number.POSITIVE_INFINITY
   for (const version of versions) {
-    const long = bad(version, rule.longMs, nowMs)
     const short = bad(version, rule.shortMs, nowMs)
+    if (short.bad < BAD_MIN || burnOf(short.bad, short.all, target) < rule.burn) return undefined
+    const long = bad(version, rule.longMs, nowMs)
     const burn = Math.min(burnOf(long.bad, long.all, target), burnOf(short.bad, short.all, target))
-    if (short.bad < BAD_MIN || burn < rule.burn) return undefined
+    if (burn < rule.burn) return undefined
     least = Math.min(least, burn)
   }
   return versions.length > 0 ? least : undefined

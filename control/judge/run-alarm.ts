@@ -13,7 +13,7 @@ import type { VersionState } from './service.ts'
  * the sequential test allows, and when that test leans the same way (CONTRAST): a moment in which everything fails is not a matter of
  * chance, but then the others fail, too, and R stays low.
  */
-const RUN_MIN = 4
+const RUN_MIN = 5
 const CONTRAST = 30
 const RATE_MS = 60_000
 

@@ -36,19 +36,20 @@ export function takeRows(service: ServiceState, rows: readonly TickRow[], nowMs:
   const whole = [0, 0, 0]
   for (const row of rows) {
     const { http5xx, gateway, reset, timeout } = row.errors
-    const slow = slowOverMs === Number.POSITIVE_INFINITY ? 0 : countSlower(row.sketch, slowOverMs)
+    const failed = http5xx + gateway + reset + timeout
+    // Whatever a row says, more than all requests cannot have failed: a share above 1 would poison every logarithm after it.
+    const requests = Math.max(row.requests, failed + row.rescued)
+    const slow = slowOverMs === Number.POSITIVE_INFINITY ? 0 : Math.min(requests, countSlower(row.sketch, slowOverMs))
     if (row.endpoint === '') {
-      const counts = [row.requests, http5xx, gateway, reset, timeout, row.rescued, slow]
-      addInto(tally.versions, row.version, counts)
-      const failed = http5xx + gateway + reset + timeout
-      addCounts(whole, [row.requests, failed, slow])
+      addInto(tally.versions, row.version, [requests, http5xx, gateway, reset, timeout, row.rescued, slow])
+      addCounts(whole, [requests, failed, slow])
       noteTraces(service.versions.get(row.version), row.traces, nowMs)
-      if (row.requests > 0) {
+      if (requests > 0) {
         noteCaller(service.callers, row.source, nowMs)
         service.lastRequestAtMs = nowMs
       }
     } else {
-      addInto(tally.endpoints, row.endpoint, [row.requests, http5xx + gateway + reset + timeout, slow])
+      addInto(tally.endpoints, row.endpoint, [requests, failed, slow])
       noteTraces(service.endpoints.get(row.endpoint), row.traces, nowMs)
     }
   }
