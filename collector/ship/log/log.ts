@@ -57,6 +57,8 @@ export async function openLog(options: LogOptions, events: LogEvents): Promise<S
   const wakes: (() => void)[] = []
   let sealedBytes = recovered.segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
   let failure: string | undefined
+  /** The last append found no room; until something fits again, or much has gone, there is none to speak of. */
+  let refusing = false
 
   const writer = segmentWriter(
     {
@@ -106,11 +108,13 @@ export async function openLog(options: LogOptions, events: LogEvents): Promise<S
     async append(records) {
       const bytes = records.reduce((sum, { payload }) => sum + payload.length, 0)
       if (bytesHeld() + bytes > diskBytesMax) {
+        refusing = true
         // The segment in hand counts, too: sealed, it can go as soon as it has been shipped.
         await writer.rotate()
         return { status: 'full', reason: fullReason(bytesHeld(), diskBytesMax) }
       }
       const appended = noteOutcome(await writer.append(records))
+      if (appended.status === 'durable') refusing = false
       if (appended.status === 'full') await writer.rotate()
       return appended
     },
@@ -153,7 +157,9 @@ export async function openLog(options: LogOptions, events: LogEvents): Promise<S
     state() {
       if (failure !== undefined) return { ok: false, reason: failure }
       const held = bytesHeld()
-      return held < diskBytesMax * 0.99 ? { ok: true } : { ok: false, reason: fullReason(held, diskBytesMax) }
+      return held < diskBytesMax * (refusing ? 0.8 : 0.99)
+        ? { ok: true }
+        : { ok: false, reason: fullReason(held, diskBytesMax) }
     },
     get bytes() {
       return bytesHeld()
