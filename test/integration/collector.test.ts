@@ -98,7 +98,7 @@ const post = (at: Addresses, body: string | Buffer, headers: Record<string, stri
   fetch(`http://${at.zipkin}/api/v2/spans`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
-    body: body as BodyInit,
+    body: body as unknown as string,
   })
 const metric = async (at: Addresses, name: string): Promise<number> => {
   const text = await (await fetch(`http://${at.telemetry}/metrics`)).text()
