@@ -1,4 +1,5 @@
 import { request } from 'undici'
+import { type Hello, refusalOf } from '../../protocol/version.ts'
 import { lineSplitter } from '../../runtime/ndjson.ts'
 import { text, url } from '../../runtime/setting-readers.ts'
 import { defaultData, readRunFile } from '../run-file.ts'
@@ -54,23 +55,25 @@ async function callJson(method: 'GET' | 'POST' | 'DELETE', target: URL | string,
   return text === '' ? undefined : JSON.parse(text)
 }
 
-/** Reads an NDJSON stream until it ends or `signal` does. */
+/** Reads an NDJSON stream until it ends or `signal` does. Its first line, which tells protocol and version, is checked and not passed on. */
 export async function followJson(
   target: URL | string,
   onValue: (value: unknown) => void,
   signal?: AbortSignal,
 ): Promise<void> {
-  const answer = await reach(
-    () => request(target, { headersTimeout: TIMEOUT_MS, bodyTimeout: 0, ...(signal === undefined ? {} : { signal }) }),
-    target,
-  )
+  const options = { headersTimeout: TIMEOUT_MS, bodyTimeout: 0, ...(signal === undefined ? {} : { signal }) }
+  const answer = await reach(() => request(target, options), target)
   if (answer.statusCode >= 300)
     throw new AskError(`GET ${target} answered ${answer.statusCode}: ${(await answer.body.text()).slice(0, 1000)}`)
-  const lines = lineSplitter(
-    LINE_BYTES_MAX,
-    line => onValue(JSON.parse(line)),
-    () => answer.body.destroy(),
-  )
+  let greeted = false
+  const onLine = (line: string) => {
+    const value = JSON.parse(line) as Hello
+    if (greeted) return onValue(value)
+    greeted = true
+    const refusal = refusalOf(value, 'trimtab command')
+    if (refusal !== undefined) throw new AskError(refusal)
+  }
+  const lines = lineSplitter(LINE_BYTES_MAX, onLine, () => answer.body.destroy())
   for await (const chunk of answer.body) lines.feed(chunk as Buffer)
 }
 

@@ -67,7 +67,7 @@ async function nextDecision(
       new URL('/v1/decisions/stream', control),
       value => {
         const decision = value as Decision
-        if (found !== undefined || decision.id === undefined || !fits(decision)) return
+        if (found !== undefined || !fits(decision)) return
         found = decision
         done.abort()
       },
