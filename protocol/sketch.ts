@@ -30,14 +30,6 @@ export function sparse(counts: Uint32Array): number[] {
   return pairs
 }
 
-/** Adds sparse pairs to dense counts; pairs outside the sketch are counted in its last bucket. */
-export function addSparse(counts: Float64Array | Uint32Array, pairs: readonly number[]): void {
-  for (let i = 0; i + 1 < pairs.length; i += 2) {
-    const bucket = Math.min(pairs[i]!, counts.length - 1)
-    counts[bucket] = counts[bucket]! + pairs[i + 1]!
-  }
-}
-
 /** Merges two sparse sketches; both are sorted by bucket, so is the result. */
 export function mergeSparse(a: readonly number[], b: readonly number[]): number[] {
   if (a.length === 0) return [...b]

@@ -13,12 +13,6 @@ export interface TraceContext {
   sampling: Sampling
 }
 
-/** A header that carries a sampling decision but no ids (`b3: 0`, or only X-B3-Sampled). */
-export interface SamplingOnly {
-  traceId: ''
-  sampling: Sampling
-}
-
 /** What one format's headers hold: nothing, something valid, or something malformed (then the next format is asked). */
 export type Reading =
   | { status: 'absent' }
