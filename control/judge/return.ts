@@ -71,7 +71,9 @@ function goOn(turn: Turn, name: string, version: VersionState, stage: Returning,
   if (factor <= stage.factor || nowMs - stage.sinceMs < (factor - stage.factor) * service.settings.shift.returnOverMs)
     return
   const { bad, all } = stage.errors
-  const reason = `${name} failed ${bad} times in ${all} at ${short(stage.factor * 100)} % of its weight, no more than the others: on to ${short(factor * 100)} %`
+  const reason =
+    `${name} failed ${bad} times in ${all} at ${short(stage.factor * 100)} % of its weight, no more than the others: ` +
+    `on to ${short(factor * 100)} %`
   const evidence = { bad, requests: all, slow: stage.slow.bad, 'likelihood ratio': likelihoodOf(stage.errors) }
   const [observed, threshold, windowMs] = [likelihoodOf(stage.errors), settings.returnEvidence, nowMs - stage.sinceMs]
   advance(turn, name, version, factor, {

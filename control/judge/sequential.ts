@@ -46,7 +46,10 @@ const LN_ODDS = ODDS.map(Math.log)
 /** How often a bad candidate may fail; what lies between is caught by a neighbour. */
 const PAIR = [0.1, 0.4, 0.8, 0.97]
 
-/** ln R fades to its half within an hour of ticks without a bad request, so that a fault of yesterday is not added to one of today. R only sinks by it: the bound holds. */
+/**
+ * ln R fades to its half within an hour of ticks without a bad request, so that a fault of yesterday is not added to one of today. R only
+ * sinks by it: the bound holds.
+ */
 const FADE = Math.LN2 / 14_400
 /**
  * At a few requests a second most ticks hold requests of one side only and compare nothing. Ticks are gathered into blocks of this many

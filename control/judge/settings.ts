@@ -31,7 +31,7 @@ export interface JudgeSettings {
   darkAfterMs: number
   /** No request for this long: idle. */
   idleAfterMs: number
-  /** After a move, what was already under way may still fail: no further move in the service for this long. */
+  /** After a host has left, what was under way to it still fails: its version is not judged for this long. */
   settleMs: number
   /** With every relapse a version stays at weight 0 for twice as long, up to this. */
   holdForMaxMs: number

@@ -29,7 +29,10 @@ export function rowsByService(rows: readonly TickRow[]): Map<string, TickRow[]> 
   return byService
 }
 
-/** Adds a tick's rows to the windows, fuses, callers and traces of a service, and gives the sums. Unknown versions and endpoints count for the service only. */
+/**
+ * Adds a tick's rows to the windows, fuses, callers and traces of a service, and gives the sums. Unknown versions and endpoints count for
+ * the service only.
+ */
 export function takeRows(service: ServiceState, rows: readonly TickRow[], nowMs: number): Tally {
   const tally: Tally = { versions: new Map(), endpoints: new Map() }
   const slowOverMs = service.settings.slo?.latency?.underMs ?? Number.POSITIVE_INFINITY

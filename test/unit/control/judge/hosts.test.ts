@@ -70,8 +70,8 @@ test('a bad version is shifted as a whole: its hosts are not ejected one by one 
       failing: (version, _endpoint, tick) => (version === 'v2' && tick > 200 ? [1, 0.3][seed % 2]! : 0.001),
     })
     world.run(200)
-    // One caller with one fuse shows three failures and then, half-open, one after 30 s and one after 60 s more: with a stray failure of the other version both may be needed to be sure.
-    world.run(420, () => world.log.length > 0)
+    // One caller with one fuse shows three failures, and then one a half-open probe: minutes, at the cost of two more requests.
+    world.run(1300, () => world.log.length > 0)
     world.run(60)
     assert.deepEqual(moves(world), ['shift v2'], `seed ${seed}`)
   }
