@@ -69,6 +69,11 @@ export function applyLine(policy: Policy, line: SnapshotLine): Applied {
   return { status: 'applied', policy: { epoch: line.epoch, listener, telemetry, upstreams, gatewayRoutes, sections } }
 }
 
+/** Applies the first line of a stream, which carries everything: what it does not name is gone. */
+export function applyWhole(policy: Policy, line: SnapshotLine): Applied {
+  return applyLine({ ...emptyPolicy, epoch: policy.epoch }, line)
+}
+
 export function compileUpstream(upstream: Upstream): UpstreamPolicy {
   return { upstream, routes: compileRoutes(upstream.routes), split: compileSplit(upstream.versions) }
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import { lineSplitter } from '../../runtime/ndjson.ts'
 import type { LastGood } from './last-good.ts'
-import { applyLine, type PolicyInForce } from './policy.ts'
+import { applyLine, applyWhole, type PolicyInForce } from './policy.ts'
 
 const LINE_BYTES_MAX = 64 * 1024 * 1024
 const SILENCE_MS = 3000
@@ -111,6 +111,7 @@ function streamReader(
   giveUp: (reason: string) => void,
 ) {
   let greeted = false
+  let whole = true
   const onLine = (line: string) => {
     if (!greeted) {
       const hello = readHello(line)
@@ -125,7 +126,8 @@ function streamReader(
     const read = readLine(line)
     if (read.status === 'invalid') return giveUp(`a snapshot line does not hold: ${read.reason}`)
     if (read.value.sections === undefined) return
-    const applied = applyLine(policy.current, read.value)
+    const applied = whole ? applyWhole(policy.current, read.value) : applyLine(policy.current, read.value)
+    whole = false
     if (applied.status === 'stale') return
     if (applied.status === 'refused') {
       state.refused = { epoch: applied.epoch, reason: applied.reason }

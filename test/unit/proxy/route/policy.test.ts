@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Upstream } from '../../../../protocol/snapshot.ts'
 import { explain } from '../../../../proxy/route/explain.ts'
-import { applyLine, emptyPolicy, type Policy } from '../../../../proxy/route/policy.ts'
+import { applyLine, applyWhole, emptyPolicy, type Policy } from '../../../../proxy/route/policy.ts'
 
 const limits = { maxConnections: 1, maxPending: 1, maxRequests: 1, maxRetries: 1 }
 const retries = {
@@ -48,6 +48,17 @@ test('a line changes the sections that it names and keeps the others', () => {
   const second = applied(first, 2, { 'upstream/a': null })
   assert.deepEqual([...second.upstreams.keys()], ['b'])
   assert.equal(second.upstreams.get('b'), first.upstreams.get('b'), 'what did not change is not compiled again')
+})
+
+test('the first line of a stream carries everything: what it does not name is gone', () => {
+  const before = applied(emptyPolicy, 3, {
+    'upstream/a': { version: 1, value: upstream('a') },
+    'upstream/b': { version: 1, value: upstream('b') },
+  })
+  const result = applyWhole(before, { epoch: 3, sections: { 'upstream/b': { version: 1, value: upstream('b') } } })
+  assert.ok(result.status === 'applied')
+  assert.deepEqual([...result.policy.upstreams.keys()], ['b'])
+  assert.equal(applyWhole(before, { epoch: 2, sections: {} }).status, 'stale')
 })
 
 test('a lower epoch is ignored', () => {
