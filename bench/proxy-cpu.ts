@@ -43,7 +43,7 @@ if (wrkProgram === undefined || nginxProgram === undefined) {
   process.exit(0)
 }
 const folder = mkdtempSync(`${tmpdir()}/trimtab-bench-`)
-const ports = anyPortsOn('127.0.0.1')
+const ports = anyPortsOn('127.0.0.1', Math.random)
 const take = () => ports.take(0, 'bench')
 const backendPorts = [await take(), await take(), await take(), await take()]
 const sinkPort = await take()

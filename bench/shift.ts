@@ -22,7 +22,7 @@ const { values } = parseArgs({
 })
 const ratePerSecond = Number(values.rate)
 const folder = mkdtempSync(`${tmpdir()}/trimtab-shift-`)
-const ports = anyPortsOn('127.0.0.1')
+const ports = anyPortsOn('127.0.0.1', Math.random)
 const take = async () => `127.0.0.1:${await ports.take(0, 'bench')}`
 
 /** An application that fails with a settable share. */

@@ -27,15 +27,19 @@ export function portsOn(host: string): Ports {
   }
 }
 
-/** Any free port, whatever was wished for: several meshes may start on one machine at the same moment. */
-export function anyPortsOn(host: string): Ports {
+/** Below these the usual services live, above them the system takes ports for outgoing connections, between our look and our use. */
+const ANY_MIN = 12_000
+const ANY_MAX = 31_000
+
+/** Any free port, whatever was wished for: several meshes may start on one machine at the same moment. `random` is in [0, 1). */
+export function anyPortsOn(host: string, random: () => number): Ports {
   const taken = new Set<number>()
   return {
     moved: [],
     async take(_wish, what) {
       for (let attempt = 0; attempt < TRIES; attempt++) {
-        const port = await tryPort(host, 0)
-        if (port === undefined || taken.has(port)) continue
+        const port = ANY_MIN + Math.floor(random() * (ANY_MAX - ANY_MIN))
+        if (taken.has(port) || (await tryPort(host, port)) === undefined) continue
         taken.add(port)
         return port
       }

@@ -37,7 +37,7 @@ export async function upCommand(invocation: Invocation): Promise<void> {
   mkdirSync(`${data}/logs`, { recursive: true })
 
   const startedMs = performance.now()
-  const ports = values.anyPorts ? anyPortsOn(HOST) : portsOn(HOST)
+  const ports = values.anyPorts ? anyPortsOn(HOST, Math.random) : portsOn(HOST)
   const plan = await planDemo(
     {
       host: HOST,
