@@ -49,6 +49,8 @@ describe('beside llhttp in its strict mode', () => {
         const isWhole = ours.fault === null && !ours.unfinishedHead && ours.messages.every(({ ended }) => ended)
         // A changed method is a method that llhttp does not know.
         if (!isWhole || from <= wire.indexOf(' ')) return
+        // A tab behind a value is optional white space (RFC 9110, 5.6.3); llhttp trims it everywhere but behind `chunked`.
+        if (/chunked *\t/i.test(bytes.toString('latin1'))) return
         taken++
         assertSame(ours, await strictReading(bytes))
       }),
