@@ -22,8 +22,11 @@ const dashboards = globSync('dashboards/grafana/dashboards/*.json').map(
   file => JSON.parse(readFileSync(file, 'utf8')) as Dashboard,
 )
 const recorded = new Set(rules.flatMap(({ record }) => record ?? []))
-const metricsIn = (expression: string): string[] =>
-  expression.match(/\b(?:envoy|trimtab|http|process)[a-z0-9_:]+\b/g) ?? []
+/** Matchers in braces and groupings behind `by` name labels, not metrics. */
+const metricsIn = (expression: string): string[] => {
+  const withoutLabels = expression.replace(/\{[^}]*\}|\bby \([^)]*\)/g, '')
+  return withoutLabels.match(/\b(?:envoy|trimtab|http|process)[a-z0-9_:]+\b/g) ?? []
+}
 
 let mesh: RunningMesh
 before(async () => {
