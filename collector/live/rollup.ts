@@ -1,5 +1,6 @@
 import { mergeSparse } from '../../protocol/sketch.ts'
 import type { TickRow } from '../../protocol/tick.ts'
+import { jsonLine } from '../json-line.ts'
 import { keyName } from './keys.ts'
 
 /** One key's traffic over some seconds, as the table `traffic` has it. */
@@ -50,7 +51,7 @@ export function trafficRollup(keysMax: number, onOverflow: () => void): Rollup {
       for (const { sketch, ...row } of rolled.values()) {
         const sketchBuckets = sketch.filter((_, index) => index % 2 === 0)
         const sketchCounts = sketch.filter((_, index) => index % 2 === 1)
-        lines.push(JSON.stringify({ time, seconds: ms / 1000, ...row, sketchBuckets, sketchCounts }).toWellFormed())
+        lines.push(jsonLine({ time, seconds: ms / 1000, ...row, sketchBuckets, sketchCounts }))
       }
       rolled = new Map()
       ms = 0

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type Decision, readDecision } from '../../protocol/decision.ts'
 import type { ReceiveEvents } from '../events-receive.ts'
+import { jsonLine } from '../json-line.ts'
 import type { Keep } from './intake.ts'
 import type { BadItem } from './quarantine.ts'
 
@@ -61,11 +62,11 @@ function unfitTime(time: string): string | undefined {
 
 /** As the table `decisions` has it: what has no fixed shape is kept as JSON text. */
 function rowOf(decision: Decision): string {
-  return JSON.stringify({
+  return jsonLine({
     ...decision,
     time: new Date(decision.time).toISOString(),
     from: JSON.stringify(decision.from ?? null),
     to: JSON.stringify(decision.to ?? null),
     evidence: JSON.stringify(decision.evidence),
-  }).toWellFormed()
+  })
 }
