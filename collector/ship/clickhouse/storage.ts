@@ -15,6 +15,8 @@ export interface Storage {
 
 /** A table that went missing under way (a dropped database, a new server) shows itself by these. */
 const TABLES_GONE = /UNKNOWN_TABLE|UNKNOWN_DATABASE/
+/** A question that asked for too much says nothing about ClickHouse's health. */
+const ASKED_TOO_MUCH = /TIMEOUT_EXCEEDED|MEMORY_LIMIT_EXCEEDED/
 const MIGRATE_AGAIN_MS = 500
 
 /** Puts the migrations before everything else: until they have been applied, whatever is asked is answered `away`. */
@@ -50,11 +52,12 @@ export function migratedStorage(
     clock.after(MIGRATE_AGAIN_MS, () => void prepare())
   }
 
-  async function whenReady<T>(run: () => Promise<T | Failed>): Promise<T | Failed> {
+  async function whenReady<T>(run: () => Promise<T | Failed>, harmless?: RegExp): Promise<T | Failed> {
     if (!migrated) return { status: 'away', reason: `ClickHouse is not ready: ${problem}` }
     const outcome = await run()
     const failed = outcome as Partial<Failed>
-    problem = failed.status === 'away' ? failed.reason : undefined
+    if (failed.status !== 'away') problem = undefined
+    else if (!harmless?.test(failed.reason ?? '')) problem = failed.reason
     if (failed.reason && TABLES_GONE.test(failed.reason)) {
       migrated = false
       void prepare()
@@ -67,7 +70,7 @@ export function migratedStorage(
     database,
     insert: insert => whenReady<Done>(() => store.insert(insert)),
     query: <Row>(sql: string, parameters?: Parameters) =>
-      whenReady<Asked<Row>>(() => store.query<Row>(sql, parameters)),
+      whenReady<Asked<Row>>(() => store.query<Row>(sql, parameters), ASKED_TOO_MUCH),
     get problem() {
       return problem
     },

@@ -35,9 +35,10 @@ const CONTENT_ERRORS = new Set([6, 25, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 
 
 /** What a failure of the client or the engine means. */
 export function failureOf(error: unknown): Failed {
-  const { code, message } = error as { code?: string | number; message?: string }
+  const { code, type, message } = error as { code?: string | number; type?: string; message?: string }
   const number = Number(code)
-  const reason = `ClickHouse: ${(message ?? String(error)).slice(0, 500)}`
+  // The client takes the error's name out of its text: it is what a person looks up, and what storage.ts knows errors by.
+  const reason = `ClickHouse: ${(message ?? String(error)).slice(0, 500)}${type === undefined ? '' : ` (${type})`}`
   return { status: CONTENT_ERRORS.has(number) ? 'refused' : 'away', reason }
 }
 
