@@ -43,6 +43,8 @@ export async function startShipping(options: ShippingOptions): Promise<Shipping>
     },
     events.log,
   )
+  // Everyone's claim stands before anyone begins: the first to tell how far it is would else let go of what the next still needs.
+  for (const { name } of options.destinations) log.hold(name, { segment: 0, offset: 0 })
   const shippers: { shipper: Shipper; signals: readonly string[] }[] = []
   for (const destination of options.destinations) {
     const shipper = await runShipper({
