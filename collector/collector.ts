@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import type { Tick } from '../protocol/tick.ts'
 import { PROTOCOL } from '../protocol/version.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Running } from '../runtime/lifecycle.ts'
@@ -112,11 +113,12 @@ export async function createCollector(
     return keep('live', 'traffic', rows)
   }
   const rollup = trafficRollup(settings.trafficKeysMax, events.live.rollupOverflow)
-  const endTicks = runTicks(window, clock, tick => {
+  const onTick = (tick: Tick) => {
     live.send(tick)
     rollup.add(tick.rows, tick.intervalMs)
     if (rollup.ms >= ROLLUP_MS) void store(rollup.take(tick.time))
-  })
+  }
+  const endTicks = runTicks(window, clock, onTick)
   events.live.watch({ reporting: () => window.reporting, keys: () => window.keys, readers: () => live.readers })
 
   const traces = allTraces(recent, storage === undefined ? undefined : storedTraces(storage))
@@ -143,11 +145,14 @@ export async function createCollector(
   metricsRoute(telemetry, events.registry)
 
   const close = async (): Promise<void> => {
+    const time = new Date(clock.wall()).toISOString()
     endTicks()
-    live.close()
     reports.close()
+    // What was reported since the last tick is told and stored, too.
+    onTick(window.tick(clock.now(), time))
+    live.close()
     await api.close()
-    await store(rollup.take(new Date(clock.wall()).toISOString()))
+    await store(rollup.take(time))
     await shipping.close(SHIP_GRACE_MS)
     await Promise.all([quarantine.close(), health.close(), telemetry.close()])
   }
