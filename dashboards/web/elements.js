@@ -29,7 +29,12 @@ export function bar(share, text, className = '') {
 }
 
 export const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`
-export const short = value => (typeof value === 'number' ? String(Number(value.toPrecision(4))) : String(value))
+
+/** Four digits say enough; a count of more than a thousand million is told by its exponent. */
+export function short(value) {
+  if (typeof value !== 'number') return String(value)
+  return Math.abs(value) >= 1e9 ? value.toExponential(1) : String(Number(value.toPrecision(4)))
+}
 
 /** "12 s", "5 min", "3 h", "9 d" */
 export function duration(ms) {
