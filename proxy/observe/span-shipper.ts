@@ -1,6 +1,7 @@
 import { Agent, request } from 'undici'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
+import { SpanBatch } from './span-batch.ts'
 
 /** Sends finished spans in batches to a Zipkin v2 URL. Never holds up a request: what does not fit is dropped and counted. */
 export interface SpanShipper {
@@ -9,6 +10,7 @@ export interface SpanShipper {
   /** Where to; undefined: spans are dropped silently, there is nobody who wants them. */
   target(url: string | undefined): void
   readonly counters: SpanCounters
+  /** Spans that nobody has acknowledged yet, those on their way included. */
   readonly queued: number
   readonly problem: string
   /** Sends what is left, for at most `graceMs`. */
@@ -39,18 +41,21 @@ export function spanShipper({ clock, random, log }: { clock: Clock; random: () =
   })
   const counters: SpanCounters = { added: 0, sent: 0, droppedFull: 0, droppedRefused: 0, failures: 0 }
   let url: string | undefined
-  let queue: string[] = []
+  let queue: SpanBatch[] = []
+  /** The last of the queue, while it takes more. */
+  let open: SpanBatch | undefined
+  let queued = 0
   let sending: Promise<void> | undefined
   let failuresInRow = 0
   let notBeforeMs = 0
   let problem = ''
 
-  const post = async (batch: string[]): Promise<'sent' | 'again' | 'refused'> => {
+  const post = async (batch: SpanBatch): Promise<'sent' | 'again' | 'refused'> => {
     const answer = await request(url!, {
       method: 'POST',
       dispatcher: agent,
       headers: { 'content-type': 'application/json', b3: '0' },
-      body: `[${batch.join(',')}]`,
+      body: batch.json(),
     })
     await answer.body.dump()
     if (answer.statusCode < 300) return 'sent'
@@ -58,8 +63,10 @@ export function spanShipper({ clock, random, log }: { clock: Clock; random: () =
     return answer.statusCode === 429 || answer.statusCode >= 500 ? 'again' : 'refused'
   }
 
-  const sendOne = async (): Promise<void> => {
-    const batch = queue.splice(0, BATCH_SPANS)
+  /** Sends the first batch; it stays in its place until somebody has taken it. */
+  const sendFirst = async (): Promise<void> => {
+    const batch = queue[0]!
+    if (batch === open) open = undefined
     let result: 'sent' | 'again' | 'refused'
     try {
       result = await post(batch)
@@ -67,30 +74,32 @@ export function spanShipper({ clock, random, log }: { clock: Clock; random: () =
       problem = `${url} cannot be reached: ${(error as Error).message}`
       result = 'again'
     }
-    if (result === 'sent') {
-      counters.sent += batch.length
+    if (result === 'again') {
+      waitBeforeNext()
+      return
+    }
+    if (result === 'refused') counters.droppedRefused += batch.spans
+    else {
+      counters.sent += batch.spans
       if (failuresInRow > 0) log.info(`spans go out again to ${url}`)
       failuresInRow = 0
       problem = ''
-    } else if (result === 'refused') counters.droppedRefused += batch.length
-    else putBack(batch)
+    }
+    // Meanwhile the target may have gone, and the queue with it.
+    if (queue[0] !== batch) return
+    queue.shift()
+    queued -= batch.spans
   }
 
-  const putBack = (batch: string[]): void => {
+  const waitBeforeNext = (): void => {
     counters.failures++
     if (failuresInRow++ === 0)
       log.warn(`spans wait: ${problem}; up to ${QUEUE_SPANS_MAX} are kept, then dropped and counted`)
     notBeforeMs = clock.now() + Math.min(BACKOFF_MAX_MS, FLUSH_MS * 2 ** failuresInRow) * (0.5 + random() / 2)
-    queue = batch.concat(queue)
-    const over = queue.length - QUEUE_SPANS_MAX
-    if (over > 0) {
-      counters.droppedFull += over
-      queue.length = QUEUE_SPANS_MAX
-    }
   }
 
   const drain = async (): Promise<void> => {
-    while (queue.length > 0 && url !== undefined && clock.now() >= notBeforeMs) await sendOne()
+    while (queue.length > 0 && url !== undefined && clock.now() >= notBeforeMs) await sendFirst()
     sending = undefined
   }
   const flush = () => {
@@ -101,7 +110,7 @@ export function spanShipper({ clock, random, log }: { clock: Clock; random: () =
   return {
     counters,
     get queued() {
-      return queue.length
+      return queued
     },
     get problem() {
       return problem
@@ -109,18 +118,28 @@ export function spanShipper({ clock, random, log }: { clock: Clock; random: () =
     add(spanJson) {
       if (url === undefined) return
       counters.added++
-      if (queue.length >= QUEUE_SPANS_MAX) {
+      if (queued >= QUEUE_SPANS_MAX) {
         counters.droppedFull++
         return
       }
-      queue.push(spanJson)
-      if (queue.length >= BATCH_SPANS && sending === undefined) flush()
+      if (open === undefined) {
+        open = new SpanBatch()
+        queue.push(open)
+      }
+      open.add(spanJson)
+      queued++
+      if (open.spans < BATCH_SPANS) return
+      open = undefined
+      flush()
     },
     target(next) {
       if (next === url) return
       url = next
       notBeforeMs = 0
-      if (url === undefined) queue = []
+      if (url !== undefined) return
+      queue = []
+      open = undefined
+      queued = 0
     },
     async close(graceMs) {
       stop()

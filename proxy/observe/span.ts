@@ -3,7 +3,7 @@ import type { Exchange, Outcome } from '../exchange.ts'
 import { fieldOf } from '../exchange.ts'
 import { pathOf } from '../path.ts'
 
-/** Who writes the spans: its parts are the same in every span and are encoded once. */
+/** Who writes the spans: its parts are the same in every span and are written once. */
 export interface SpanWriter {
   /** Zipkin v2 JSON of the exchange's span, without a final newline. */
   write(exchange: Exchange, outcome: Outcome): string
@@ -20,32 +20,105 @@ export interface SpanIdentity {
 
 const USER_AGENT_MAX = 200
 const PATH_MAX = 500
-const REMOTES_MAX = 2000
+const PEERS_MAX = 2000
 
 export function spanWriter(identity: SpanIdentity): SpanWriter {
   const localEndpoint = `"localEndpoint":${endpointJson(identity.service, identity.address)}`
   const fixedTags = `"component":"proxy","node_id":${text(identity.instance)},"service.version":${text(identity.serviceVersion)}`
-  const remoteJson = remoteEndpoints()
+  const commonOf = commonParts(localEndpoint, fixedTags)
+  let wallUs = -1
+  let timestamp = ''
   return {
     write(exchange, outcome) {
       const { request } = exchange
-      const client = exchange.direction === 'outbound'
-      const shared = exchange.direction === 'inbound' && identity.sharedSpanContext && exchange.parentSpanId !== ''
+      // Under load several requests share a millisecond, and to write a number of this size is no little work.
+      if (exchange.startedWallUs !== wallUs) {
+        wallUs = exchange.startedWallUs
+        timestamp = String(Math.round(wallUs))
+      }
       let span = `{"traceId":"${exchange.traceId}","id":"${exchange.spanId}"`
-      if (exchange.parentSpanId !== '') span += `,"parentId":"${exchange.parentSpanId}"`
-      if (shared) span += ',"shared":true'
+      if (exchange.parentSpanId !== '') {
+        span += `,"parentId":"${exchange.parentSpanId}"`
+        if (exchange.direction === 'inbound' && identity.sharedSpanContext) span += ',"shared":true'
+      }
       if (exchange.debug) span += ',"debug":true'
-      span += `,"kind":"${client ? 'CLIENT' : 'SERVER'}","name":${text(nameOf(exchange))}`
-      span += `,"timestamp":${Math.round(exchange.startedWallUs)},"duration":${Math.max(1, Math.round(outcome.durationMs * 1000))},${localEndpoint}`
-      span += client
-        ? remoteJson(exchange.service, exchange.endpointAddress)
-        : remoteJson(exchange.source, exchange.peerAddress)
-      span += `,"tags":{"http.method":${text(request.method)},"http.path":${text(pathOf(request.target).slice(0, PATH_MAX))}`
-      span += `,"http.status_code":"${outcome.status}","http.protocol":"${request.protocol}","guid:x-request-id":${text(exchange.requestId)}`
-      span += `,"request_size":"${outcome.requestBytes}","response_size":"${outcome.responseBytes}",${fixedTags}`
-      return `${span}${routeTags(exchange)}${outcomeTags(exchange, outcome)}}}`
+      span += `,"timestamp":${timestamp},"duration":${Math.max(1, Math.round(outcome.durationMs * 1000))}${commonOf(exchange)}`
+      span += `,"http.path":${text(pathOf(request.target).slice(0, PATH_MAX))},"http.status_code":"${outcome.status}"`
+      span += `,"guid:x-request-id":${text(exchange.requestId)},"request_size":"${outcome.requestBytes}","response_size":"${outcome.responseBytes}"`
+      return `${span}${outcomeTags(exchange, outcome)}}}`
     },
   }
+}
+
+/** What the spans of requests of one kind to (or from) one peer have in common. */
+interface Common {
+  service: string
+  source: string
+  version: string
+  weight: number
+  route: string
+  method: string
+  protocol: string
+  userAgent: string
+  json: string
+}
+
+/**
+ * The part of a span that is the same in most spans of one peer, kept as it was last written: from its kind to the first of its tags.
+ * Forgotten all at once when there are too many peers.
+ */
+function commonParts(localEndpoint: string, fixedTags: string): (exchange: Exchange) => string {
+  const byPeer = new Map<string, Common>()
+  return exchange => {
+    const { request, service, source, version, weight, route } = exchange
+    const peer = exchange.direction === 'outbound' ? exchange.endpointAddress : exchange.peerAddress
+    const userAgent = fieldOf(request.fields, 'user-agent')?.slice(0, USER_AGENT_MAX) ?? ''
+    const known = byPeer.get(peer)
+    if (
+      known !== undefined &&
+      known.service === service &&
+      known.source === source &&
+      known.version === version &&
+      known.weight === weight &&
+      known.route === route &&
+      known.method === request.method &&
+      known.protocol === request.protocol &&
+      known.userAgent === userAgent
+    )
+      return known.json
+    if (byPeer.size >= PEERS_MAX) byPeer.clear()
+    const json = inOnePiece(commonJson(exchange, userAgent, localEndpoint, fixedTags))
+    byPeer.set(peer, {
+      service,
+      source,
+      version,
+      weight,
+      route,
+      method: request.method,
+      protocol: request.protocol,
+      userAgent,
+      json,
+    })
+    return json
+  }
+}
+
+/** A text that was put together stays a tree of its parts, to be walked for every span that it goes into. */
+function inOnePiece(joined: string): string {
+  return Buffer.from(joined).toString()
+}
+
+function commonJson(exchange: Exchange, userAgent: string, localEndpoint: string, fixedTags: string): string {
+  const { request } = exchange
+  const client = exchange.direction === 'outbound'
+  const remoteEndpoint = client
+    ? endpointJson(exchange.service, exchange.endpointAddress)
+    : endpointJson(exchange.source, exchange.peerAddress)
+  let json = `,"kind":"${client ? 'CLIENT' : 'SERVER'}","name":${text(nameOf(exchange))},${localEndpoint}`
+  if (remoteEndpoint !== '{}') json += `,"remoteEndpoint":${remoteEndpoint}`
+  json += `,"tags":{"http.method":${text(request.method)},"http.protocol":"${request.protocol}",${fixedTags}`
+  if (userAgent !== '') json += `,"user_agent":${text(userAgent)}`
+  return json + routeTags(exchange)
 }
 
 /** Of low cardinality: the method and the service called. */
@@ -58,8 +131,6 @@ function nameOf(exchange: Exchange): string {
 
 function routeTags(exchange: Exchange): string {
   let tags = ''
-  const userAgent = fieldOf(exchange.request.fields, 'user-agent')
-  if (userAgent !== undefined) tags += `,"user_agent":${text(userAgent.slice(0, USER_AGENT_MAX))}`
   if (exchange.route !== '') tags += `,"route":${text(exchange.route)}`
   if (exchange.direction === 'inbound') return tags
   if (exchange.service !== '') tags += `,"upstream_cluster":${text(exchange.service)}`
@@ -77,19 +148,6 @@ function outcomeTags(exchange: Exchange, outcome: Outcome): string {
   if (outcome.failure !== undefined) tags += `,"error":${text(`${outcome.failure.reason}: ${outcome.failure.detail}`)}`
   else if (outcome.status >= 500) tags += `,"error":"${outcome.status}"`
   return tags
-}
-
-/** Endpoints as JSON, made once per peer: the same few come back in every span. Forgotten all at once when there are too many. */
-function remoteEndpoints(): (service: string, address: string) => string {
-  const byAddress = new Map<string, { service: string; json: string }>()
-  return (service, address) => {
-    const known = byAddress.get(address)
-    if (known !== undefined && known.service === service) return known.json
-    if (byAddress.size >= REMOTES_MAX) byAddress.clear()
-    const json = service === '' && address === '' ? '' : `,"remoteEndpoint":${endpointJson(service, address)}`
-    byAddress.set(address, { service, json })
-    return json
-  }
 }
 
 function endpointJson(service: string, address: string): string {
