@@ -4,6 +4,7 @@ import type { ReportKey, ReportRow } from '../../protocol/report.ts'
 import { bucketOf, SKETCH_BUCKETS, sparse } from '../../protocol/sketch.ts'
 import type { Attempt, Exchange, Outcome } from '../exchange.ts'
 import { type ErrorClass, errorClassOf } from '../failures.ts'
+import { WordTree } from './word-tree.ts'
 
 /**
  * Counts what passes, in two shapes: rows of the current interval (for the traffic report, reset by each) and totals since the start (for
@@ -104,27 +105,34 @@ export interface TrafficParts {
 }
 
 export function createTraffic({ source, wall }: TrafficParts): Traffic {
-  const rows = new Map<string, Row>()
+  const rows = new Set<Row>()
+  const rowsByKey = new WordTree<Row>()
   const totals = new Map<string, Totals>()
+  const totalsByKey = new WordTree<Totals>()
   const downstream = newTotals('', '')
   let ids = 0
 
   const rowOf = (upstream: string, version: string, endpoint: string, route: string): Row => {
-    const name = `${upstream}\n${version}\n${endpoint}\n${route}`
-    const known = rows.get(name)
+    const known = rowsByKey.get(upstream, route, version, endpoint)
     if (known !== undefined) return known
     if (rows.size >= KEYS_MAX && upstream !== OVERFLOW) return rowOf(OVERFLOW, '', '', '')
     const row = new Row(ids++, { source, upstream, version, endpoint, route })
-    rows.set(name, row)
+    rows.add(row)
+    rowsByKey.add(row, upstream, route, version, endpoint)
     return row
   }
+  const forget = (row: Row): void => {
+    const { upstream, route, version, endpoint } = row.key
+    rows.delete(row)
+    rowsByKey.delete(upstream, route, version, endpoint)
+  }
   const totalsOf = (service: string, version: string): Totals => {
-    const name = `${service}\n${version}`
-    const known = totals.get(name)
+    const known = totalsByKey.get(service, version)
     if (known !== undefined) return known
     if (totals.size >= KEYS_MAX && service !== OVERFLOW) return totalsOf(OVERFLOW, '')
     const fresh = newTotals(service, version)
-    totals.set(name, fresh)
+    totals.set(`${service}\n${version}`, fresh)
+    totalsByKey.add(fresh, service, version)
     return fresh
   }
 
@@ -148,9 +156,10 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
     requestOver(exchange, outcome) {
       downstream.active--
       const traceId = exchange.sampled ? exchange.traceId : ''
-      addTo(downstream, exchange, outcome, traceId, wall)
+      const wallMs = wall()
+      addTo(downstream, exchange, outcome, traceId, wallMs)
       if (exchange.service === '' || outcome.failure?.flag === 'NR') return
-      addTo(totalsOf(exchange.service, exchange.version), exchange, outcome, traceId, wall)
+      addTo(totalsOf(exchange.service, exchange.version), exchange, outcome, traceId, wallMs)
       if (exchange.direction === 'inbound' || callerLeft(outcome)) return
       const row = rowOf(exchange.service, exchange.version, '', exchange.route)
       row.add(outcome.status, errorClassOf(outcome.status, outcome.failure), outcome.durationMs, traceId)
@@ -160,10 +169,10 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
     takeRows(isFused) {
       const taken: ReportRow[] = []
       const keys: Record<string, ReportKey> = {}
-      for (const [name, row] of rows) {
+      for (const row of rows) {
         const fused = row.key.endpoint === '' ? undefined : isFused(row.key.upstream, row.key.endpoint)
         if (!row.touched && fused !== true) {
-          if (++row.idleIntervals > IDLE_INTERVALS_MAX) rows.delete(name)
+          if (++row.idleIntervals > IDLE_INTERVALS_MAX) forget(row)
           continue
         }
         if (!row.announced) keys[row.id] = row.key
@@ -174,7 +183,7 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
     },
     announced() {
       const keys: Record<string, ReportKey> = {}
-      for (const row of rows.values()) if (row.announced) keys[row.id] = row.key
+      for (const row of rows) if (row.announced) keys[row.id] = row.key
       return keys
     },
   }
@@ -237,7 +246,7 @@ function newTotals(service: string, version: string): Totals {
   }
 }
 
-function addTo(totals: Totals, exchange: Exchange, outcome: Outcome, traceId: string, wall: () => number): void {
+function addTo(totals: Totals, exchange: Exchange, outcome: Outcome, traceId: string, wallMs: number): void {
   if (totals.service !== '') totals.requests++
   const { status, durationMs } = outcome
   const index = status >= 100 && status < 600 ? status - 100 : 500
@@ -246,7 +255,7 @@ function addTo(totals: Totals, exchange: Exchange, outcome: Outcome, traceId: st
   totals.timeBuckets[bucket] = totals.timeBuckets[bucket]! + 1
   totals.timeSumMs += durationMs
   totals.timeCount++
-  if (traceId !== '') totals.exemplars[bucket] = { traceId, valueMs: durationMs, wallMs: wall() }
+  if (traceId !== '') totals.exemplars[bucket] = { traceId, valueMs: durationMs, wallMs }
   if (exchange.attempts > 1) totals.retries += exchange.attempts - 1
   if (exchange.rescued) totals.rescued++
   if (outcome.failure?.flag === 'UT') totals.timeouts++
