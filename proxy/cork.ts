@@ -24,10 +24,13 @@ function flushAll(): void {
 /** Up to here bytes are copied behind the text into one buffer; above, several buffers in one writev are cheaper. */
 export const COPY_BYTES_MAX = 16 * 1024
 
-/** Writes a latin1 text and the bytes behind it, in one write where possible. False: congested. */
+/**
+ * Writes a latin1 text and the bytes behind it, in one write where possible. False: congested. A piece of up to COPY_BYTES_MAX is copied in
+ * any case: it may be a view of what the next read is read into.
+ */
 export function writeBoth(socket: Writable, text: string, chunk: Buffer): boolean {
-  if (text === '') return socket.write(chunk)
-  if (chunk.length > COPY_BYTES_MAX) return writeTogether(socket, text, chunk, undefined)
+  if (chunk.length > COPY_BYTES_MAX)
+    return text === '' ? socket.write(chunk) : writeTogether(socket, text, chunk, undefined)
   const whole = Buffer.allocUnsafe(text.length + chunk.length)
   whole.write(text, 0, 'latin1')
   chunk.copy(whole, text.length)

@@ -47,7 +47,7 @@ export interface ResponseHead {
 
 /** Takes one message's body in order. Exactly one of onEnd and onAbort comes last. */
 export interface BodySink {
-  /** False: congested, pause the source; the sink's owner resumes it. The chunk is only valid during the call unless copied or written to a socket. */
+  /** False: congested, pause the source; the sink's owner resumes it. The chunk is only valid during the call: what is kept of it, a socket's write included, is a copy (of up to COPY_BYTES_MAX; a larger one may be kept). */
   onData(chunk: Buffer): boolean
   onEnd(trailers: Fields | null): void
   onAbort(): void

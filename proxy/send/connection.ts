@@ -70,13 +70,14 @@ export class UpstreamConnection {
 
   constructor(
     endpoint: Endpoint,
-    socket: Socket,
+    open: (onBytes: (bytes: Buffer) => void) => Socket,
     secure: boolean,
     owner: ConnectionOwner,
     first: Carried,
     nowMs: number,
   ) {
     this.endpoint = endpoint
+    const socket = open(chunk => this.#onChunk(chunk))
     this.#socket = socket
     this.#owner = owner
     this.#carried = first
@@ -84,7 +85,6 @@ export class UpstreamConnection {
     this.openedMs = nowMs
     this.writer = new MessageWriter(socket)
     socket.on(secure ? 'secureConnect' : 'connect', () => this.#onConnect())
-    socket.on('data', chunk => this.#onChunk(chunk))
     socket.on('end', () => this.#onEnd())
     socket.on('drain', () => this.#carried?.onWritable())
     socket.on('error', error => {

@@ -85,8 +85,8 @@ export class Pool implements ConnectionOwner {
 
   #open(applicant: Applicant, endpoint: Endpoint, nowMs: number): void {
     const { tls } = this.#upstream
-    const socket = this.#connect(endpoint.address, tls)
-    const connection = new UpstreamConnection(endpoint, socket, tls !== undefined, this, applicant, nowMs)
+    const open = (onBytes: (bytes: Buffer) => void) => this.#connect(endpoint.address, tls, onBytes)
+    const connection = new UpstreamConnection(endpoint, open, tls !== undefined, this, applicant, nowMs)
     applicant.onComing(connection)
     endpoint.connections.add(connection)
     this.#watched.add(connection)

@@ -51,6 +51,19 @@ test('a head without body yet leaves at the end of the turn', async () => {
   assert.deepEqual(writes, ['HEAD'])
 })
 
+test('a small piece is copied before it is written: its buffer is the next read’s', () => {
+  const written: Buffer[] = []
+  const stream = new Writable({ write: (chunk: Buffer) => void written.push(chunk) })
+  const writer = new MessageWriter(stream)
+  const readBuffer = Buffer.from('first')
+
+  writer.head('', 'length')
+  writer.data(readBuffer)
+  readBuffer.write('later')
+
+  assert.equal(written[0]?.toString(), 'first')
+})
+
 test('however a body is cut and timed, the bytes are those of its pieces in order', async () => {
   const piece = fc.record({ size: fc.integer({ min: 1, max: 40_000 }), turnEnds: fc.boolean() })
   await fc.assert(
