@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
-import { test } from 'node:test'
-import { chromium } from 'playwright-core'
-import { startMesh } from '../support/mesh.ts'
+import { after, before, test } from 'node:test'
+import { type Browser, chromium, type Page } from 'playwright-core'
+import { type RunningMesh, startMesh } from '../support/mesh.ts'
 
 const executablePath = process.env['TRIMTAB_CHROMIUM'] ?? '/usr/bin/chromium'
 const skip = existsSync(executablePath)
@@ -18,24 +18,64 @@ const args = [
   '--disable-sync',
 ]
 
+let mesh: RunningMesh
+let browser: Browser
+let page: Page
+const errors: string[] = []
+
+before(async () => {
+  if (skip) return
+  mesh = await startMesh(['--rate', '20', '--clickhouse', 'off'])
+  browser = await chromium.launch({ executablePath, args })
+  page = await browser.newPage()
+  page.setDefaultTimeout(60_000)
+  page.on('console', message => message.type() === 'error' && errors.push(message.text()))
+  page.on('pageerror', error => errors.push(String(error)))
+  await page.goto(mesh.urls['page']!)
+})
+after(async () => {
+  await browser?.close()
+  await mesh?.close()
+})
+
 test('the page shows services as they live, and no error in the console', { skip }, async () => {
-  const mesh = await startMesh(['--rate', '20', '--clickhouse', 'off'])
-  const browser = await chromium.launch({ executablePath, args })
+  await page.waitForFunction("document.querySelectorAll('#services tr').length >= 4")
+  assert.match((await page.textContent('#services')) ?? '', /report.*expense/s)
+  assert.match((await page.textContent('#summary')) ?? '', /7 proxies/)
+  await page.waitForFunction(
+    "[...document.querySelectorAll('#services .number')].some(cell => Number(cell.textContent) > 1)",
+  )
+  await page.waitForFunction("document.querySelectorAll('#endpoints tr').length >= 6")
+  await page.waitForFunction("document.querySelectorAll('#calls tr').length >= 2")
+  assert.deepEqual(errors, [])
+})
+
+test('the page shows a decision with its reason, as text whatever stands in it', { skip }, async () => {
+  const reason = 'a trial <img src=x onerror="document.title=1"> of the page'
+  const answer = await fetch(`${mesh.urls['control']}/v1/services/expense/weights`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ who: 'tester', reason, weights: { v2: 10 }, pin: true }),
+  })
+  assert.equal(answer.status, 200, await answer.text())
+  await page.waitForFunction("document.querySelector('#decisions li b')?.textContent === 'manual'")
+  const said = (await page.textContent('#decisions li')) ?? ''
+  assert.ok(said.includes(reason), said)
+  assert.match(said, /expense/)
+  assert.match(said, /person:tester/)
+  assert.equal(await page.locator('img').count(), 0)
+  await page.waitForFunction("document.querySelector('#services').textContent.includes('pinned')")
+  assert.deepEqual(errors, [])
+})
+
+test('the page says that control is away while its stream is silent, and lives again by itself', { skip }, async () => {
+  const pid = mesh.process('control').pid!
+  process.kill(pid, 'SIGSTOP')
   try {
-    const page = await browser.newPage()
-    const errors: string[] = []
-    page.on('console', message => message.type() === 'error' && errors.push(message.text()))
-    page.on('pageerror', error => errors.push(String(error)))
-    await page.goto(mesh.urls['page']!)
-    await page.waitForFunction("document.querySelectorAll('#services tr').length >= 4")
+    await page.waitForFunction("document.querySelector('#state.away')?.textContent.includes('control is away')")
     assert.match((await page.textContent('#services')) ?? '', /report.*expense/s)
-    assert.match((await page.textContent('#state')) ?? '', /7 proxies/)
-    await page.waitForFunction(
-      "[...document.querySelectorAll('#services .number')].some(cell => Number(cell.textContent) > 1)",
-    )
-    assert.deepEqual(errors, [])
   } finally {
-    await browser.close()
-    await mesh.close()
+    process.kill(pid, 'SIGCONT')
   }
+  await page.waitForFunction("document.querySelector('#state.good') !== null")
 })
