@@ -15,7 +15,7 @@ export function readB3Single(value: string | undefined): Reading {
   const sampling = parts.length > 2 ? samplingOfLetter(parts[2]!) : 'deferred'
   const parentSpanId = parts.length > 3 ? readId(parts[3]!, 16) : ''
   if (sampling === undefined || parentSpanId === undefined) return malformed
-  return { status: 'context', context: { traceId, spanId, parentSpanId, sampling } }
+  return { status: 'context', context: { traceId, spanId, parentSpanId, sampling, randomTraceId: false } }
 }
 
 function samplingOfLetter(letter: string): Sampling | undefined {
@@ -53,7 +53,7 @@ export function readB3Multi(headers: B3Multi): Reading {
   if (traceId === undefined || spanId === undefined) return malformed
   const parentSpanId = headers.parentSpanId ? readId(headers.parentSpanId, 16) : ''
   if (parentSpanId === undefined) return malformed
-  return { status: 'context', context: { traceId, spanId, parentSpanId, sampling } }
+  return { status: 'context', context: { traceId, spanId, parentSpanId, sampling, randomTraceId: false } }
 }
 
 function multiSampling({ sampled, flags }: B3Multi): Sampling | undefined {

@@ -11,6 +11,8 @@ export interface TraceContext {
   /** '' when the sender told none. */
   parentSpanId: string
   sampling: Sampling
+  /** W3C's random-trace-id flag (level 2, 3.2.2.5.2): whoever made the id told that it is random. Goes on as it came. */
+  randomTraceId: boolean
 }
 
 /** What one format's headers hold: nothing, something valid, or something malformed (then the next format is asked). */

@@ -41,20 +41,35 @@ export function takeTraceHeaders(
     rest: found.rest,
   }
   if (!found.any) return taken
+  let parent: TraceContext | undefined
   for (const format of order) {
     const reading = readFormat(format, found)
     if (reading.status === 'malformed') taken.malformed++
-    else if (reading.status === 'sampling') taken.samplingOnly ??= reading.sampling
-    else if (reading.status === 'context') {
+    else if (reading.status === 'sampling') {
+      taken.samplingOnly ??= reading.sampling
+      if (taken.context?.sampling === 'deferred') taken.context.sampling = reading.sampling
+    } else if (reading.status === 'context') {
+      if (format === 'w3c') parent = reading.context
       if (taken.context === undefined) taken.context = decided(reading.context, taken.samplingOnly)
-      else if (!sameTrace(taken.context.traceId, reading.context.traceId)) taken.disagree = true
+      else if (sameTrace(taken.context.traceId, reading.context.traceId)) learn(taken.context, reading.context)
+      else taken.disagree = true
     }
   }
-  if (taken.context?.sampling === 'deferred') taken.context = decided(taken.context, taken.samplingOnly)
-  const tracestate = found.tracestate.join(',')
-  const parent = found.traceparent.length > 0 && taken.context !== undefined
-  if (parent && tracestate !== '' && tracestateIsPassedOn(tracestate)) taken.tracestate = tracestate
+  if (parent !== undefined && sameTrace(parent.traceId, taken.context!.traceId))
+    taken.tracestate = tracestateOf(found.tracestate)
   return taken
+}
+
+/** What a context does not say, another format that names the same trace may: the decision, and that the id is random. */
+function learn(context: TraceContext, other: TraceContext): void {
+  if (context.sampling === 'deferred') context.sampling = other.sampling
+  if (context.traceId === other.traceId) context.randomTraceId ||= other.randomTraceId
+}
+
+/** tracestate belongs to the traceparent beside it: it goes on only with that one's trace. */
+function tracestateOf(values: readonly string[]): string | undefined {
+  const tracestate = values.filter(value => value !== '').join(',')
+  return tracestate !== '' && tracestateIsPassedOn(tracestate) ? tracestate : undefined
 }
 
 /** Appends the outgoing trace headers: multi B3 and traceparent always, single B3 when it came in. */

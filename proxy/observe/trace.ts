@@ -43,6 +43,7 @@ export function placeInTrace(exchange: Exchange, settings: TraceSettings, ids: I
     spanId: shares ? incoming.spanId : ids.spanId(),
     parentSpanId: incoming === undefined ? '' : shares ? incoming.parentSpanId : incoming.spanId,
     sampling,
+    randomTraceId: incoming?.randomTraceId ?? true,
   }
   exchange.traceId = traceId
   exchange.spanId = context.spanId
@@ -63,10 +64,16 @@ function decide(traceId: string, share: number): Sampling {
   return Number.parseInt(traceId.slice(-8), 16) < share * 4_294_967_296 ? 'accepted' : 'denied'
 }
 
+/** The first x-request-id that says something is kept; one without a value is filled in, so that it is never there twice. */
 function requestIdOf(fields: string[], ids: Ids): string {
-  for (let i = 0; i < fields.length; i += 2)
-    if (fields[i] === 'x-request-id' && fields[i + 1] !== '') return fields[i + 1]!
+  let empty = -1
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i] !== 'x-request-id') continue
+    if (fields[i + 1] !== '') return fields[i + 1]!
+    empty = i + 1
+  }
   const requestId = ids.requestId()
-  fields.push('x-request-id', requestId)
+  if (empty > 0) fields[empty] = requestId
+  else fields.push('x-request-id', requestId)
   return requestId
 }
