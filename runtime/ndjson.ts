@@ -14,23 +14,26 @@ export function lineSplitter(
   const decoder = new StringDecoder('utf8')
   let pending = ''
   let overflowed = false
+  const overflow = (): false => {
+    overflowed = true
+    pending = ''
+    onOverflow()
+    return false
+  }
   return {
     feed(chunk) {
       if (overflowed) return false
       const text = decoder.write(chunk)
       let from = 0
       for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', from)) {
+        if (pending.length + at - from > lineBytesMax) return overflow()
         const line = pending + text.slice(from, at)
         pending = ''
         from = at + 1
         if (line.length > 0 && line !== '\r') onLine(line)
       }
       pending += text.slice(from)
-      if (pending.length <= lineBytesMax) return true
-      overflowed = true
-      pending = ''
-      onOverflow()
-      return false
+      return pending.length <= lineBytesMax || overflow()
     },
   }
 }

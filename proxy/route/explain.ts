@@ -1,8 +1,9 @@
 import type { Retries } from '../../protocol/snapshot.ts'
-import { type Direction, type Downstream, Exchange, type Fields, type RequestHead } from '../exchange.ts'
+import { type Direction, type Downstream, Exchange, type Fields, fieldOf, type RequestHead } from '../exchange.ts'
 import { normalizePath } from '../path.ts'
 import type { Policy } from './policy.ts'
 import { route } from './router.ts'
+import { stickyKeyOf } from './split.ts'
 
 /** A request that somebody asks about. */
 export interface Question {
@@ -43,7 +44,10 @@ export function explain(policy: Policy, question: Question): Explanation {
       httpStatus: refused.status,
     }
   const { upstream, split } = policy.upstreams.get(exchange.service)!
-  const sticky = !exchange.pinned && upstream.stickiness !== undefined && isSticky(policy, question)
+  const sticky =
+    !exchange.pinned &&
+    upstream.stickiness !== undefined &&
+    stickyKeyOf(exchange.request.fields, upstream.stickiness) !== ''
   const single = exchange.pinned || sticky
   const versions = single
     ? { [exchange.version]: 1 }
@@ -64,22 +68,13 @@ export function explain(policy: Policy, question: Question): Explanation {
   }
 }
 
-/** A key is at work when the choice does not follow the draw. */
-function isSticky(policy: Policy, question: Question): boolean {
-  const first = asked(question)
-  const last = asked(question)
-  route(policy, first, '', () => 0)
-  route(policy, last, '', () => 1 - Number.EPSILON)
-  return first.version === last.version
-}
-
 function asked({ method, url, headers, direction }: Question): Exchange {
   const parsed = new URL(url, 'http://unnamed.invalid')
   const fields: Fields = Object.entries(headers).flatMap(([name, value]) => [name.toLowerCase(), value])
   const request: RequestHead = {
     method,
     target: normalizePath(`${parsed.pathname}${parsed.search}`),
-    authority: headers['host'] ?? parsed.host,
+    authority: fieldOf(fields, 'host') ?? parsed.host,
     scheme: 'http',
     fields,
     protocol: 'HTTP/1.1',

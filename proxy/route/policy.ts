@@ -48,23 +48,25 @@ export function applyLine(policy: Policy, line: SnapshotLine): Applied {
   const sections: Record<string, { version: number; value: unknown }> = { ...policy.sections }
   const upstreams = new Map(policy.upstreams)
   let { listener, telemetry, gatewayRoutes } = policy
+  let reading = ''
   try {
     for (const [name, section] of Object.entries(line.sections ?? {})) {
-      if (section === null) {
-        delete sections[name]
-        if (name.startsWith('upstream/')) upstreams.delete(name.slice('upstream/'.length))
-        continue
-      }
+      reading = name
+      if (section === null) delete sections[name]
+      else sections[name] = section
+      const value = section?.value
       if (name === 'listener') {
-        listener = checked(name, checks.listener, section.value)
-        gatewayRoutes = compileRoutes(listener.routes)
-      } else if (name === 'telemetry') telemetry = checked(name, checks.telemetry, section.value)
-      else if (name.startsWith('upstream/'))
-        upstreams.set(name.slice('upstream/'.length), compileUpstream(checked(name, checks.upstream, section.value)))
-      sections[name] = section
+        listener = section === null ? undefined : checked(checks.listener, value)
+        gatewayRoutes = compileRoutes(listener?.routes ?? [])
+      } else if (name === 'telemetry') telemetry = section === null ? undefined : checked(checks.telemetry, value)
+      else if (name.startsWith('upstream/')) {
+        const service = name.slice('upstream/'.length)
+        if (section === null) upstreams.delete(service)
+        else upstreams.set(service, compileUpstream(checked(checks.upstream, value)))
+      }
     }
   } catch (error) {
-    return { status: 'refused', epoch: line.epoch, reason: (error as Error).message }
+    return { status: 'refused', epoch: line.epoch, reason: `section ${reading}: ${(error as Error).message}` }
   }
   return { status: 'applied', policy: { epoch: line.epoch, listener, telemetry, upstreams, gatewayRoutes, sections } }
 }
@@ -83,10 +85,10 @@ interface Checker<T> {
   Errors(value: unknown): { instancePath: string; message: string }[]
 }
 
-function checked<T>(name: string, check: Checker<T>, value: unknown): T {
+function checked<T>(check: Checker<T>, value: unknown): T {
   if (check.Check(value)) return value
   const first = check.Errors(value)[0]
-  throw new Error(`section ${name}, field ${first?.instancePath || '/'}: ${first?.message ?? 'does not fit'}`)
+  throw new Error(`field ${first?.instancePath || '/'}: ${first?.message ?? 'does not fit'}`)
 }
 
 /** The policy that every stage reads; the subscription alone writes it. */

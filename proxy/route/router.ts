@@ -50,39 +50,46 @@ export function route(
   fixedService: string,
   random: () => number,
 ): Failure | undefined {
-  const path = pathOf(exchange.request.target)
+  const { request } = exchange
   let outer: Route | undefined
   let service = fixedService
   if (exchange.direction === 'gateway') {
-    outer = policy.gatewayRoutes(exchange.request, path)
-    if (outer?.to?.service === undefined)
-      return failure(
-        'NR',
-        `no gateway route matches ${exchange.request.method} ${path}: add one under gateways in the mesh file`,
-      )
+    const path = pathOf(request.target)
+    outer = policy.gatewayRoutes(request, path)
+    if (outer?.to?.service === undefined) return noGatewayRoute(request.method, path)
     service = outer.to.service
     noteRoute(exchange, outer)
-  } else if (service === '') service = serviceOf(policy, exchange.request.authority)
+  } else if (service === '') service = serviceOf(policy, request.authority)
   exchange.service = service
-  const upstream = policy.upstreams.get(service)
-  if (upstream === undefined) return unknownService(policy, exchange.request.authority, service)
-  routeWithin(upstream, exchange, path, outer?.to?.version, random)
+  let upstream = policy.upstreams.get(service)
+  if (upstream === undefined) return unknownService(policy, request.authority, service)
+  // The service's own routes see what the gateway made of the path.
+  const inner = outer?.to?.version === undefined ? upstream.routes(request, pathOf(request.target)) : undefined
+  if (inner !== undefined) noteRoute(exchange, inner)
+  const elsewhere = inner?.to?.service
+  if (elsewhere !== undefined && elsewhere !== service) {
+    // One step, not a chain: the routes of that service are for those who ask it by name.
+    exchange.service = elsewhere
+    upstream = policy.upstreams.get(elsewhere)
+    if (upstream === undefined) return unknownService(policy, request.authority, elsewhere)
+  }
+  settle(upstream, exchange, outer, inner, random)
   return undefined
 }
 
-function routeWithin(
+/** Notes the deadline and the version, once the service is known. */
+function settle(
   policy: UpstreamPolicy,
   exchange: Exchange,
-  path: string,
-  outerVersion: string | undefined,
+  outer: Route | undefined,
+  inner: Route | undefined,
   random: () => number,
 ): void {
   const { upstream } = policy
-  const inner = outerVersion === undefined ? policy.routes(exchange.request, path) : undefined
-  if (inner !== undefined) noteRoute(exchange, inner)
-  else if (exchange.route === '') exchange.route = 'default'
-  if (exchange.deadlineMs === 0 && upstream.timeoutMs > 0) exchange.deadlineMs = exchange.startedMs + upstream.timeoutMs
-  const named = outerVersion ?? inner?.to?.version
+  if (exchange.route === '') exchange.route = 'default'
+  const timeoutMs = inner?.timeoutMs ?? outer?.timeoutMs ?? upstream.timeoutMs
+  exchange.deadlineMs = timeoutMs > 0 ? exchange.startedMs + timeoutMs : 0
+  const named = outer?.to?.version ?? inner?.to?.version
   exchange.pinned = named !== undefined
   exchange.version = named ?? chooseVersion(policy, exchange, random) ?? ''
   exchange.weight = upstream.versions[exchange.version]?.weight ?? -1
@@ -102,8 +109,6 @@ function chooseVersion(
 
 function noteRoute(exchange: Exchange, found: Route): void {
   exchange.route = found.name
-  if (found.timeoutMs !== undefined)
-    exchange.deadlineMs = found.timeoutMs === 0 ? 0 : exchange.startedMs + found.timeoutMs
   if (found.retries !== undefined) exchange.routeRetries = found.retries
   if (found.rewrite !== undefined) rewrite(exchange, found)
 }
@@ -112,7 +117,8 @@ function rewrite(exchange: Exchange, { match, rewrite: change }: Route): void {
   const { request } = exchange
   if (change?.host !== undefined) request.authority = change.host
   if (change?.pathPrefix === undefined) return
-  const matched = match.pathPrefix ?? match.path ?? ''
+  // What follows begins with a slash, a query, or nothing: a prefix written with its final slash means the same as without.
+  const matched = match.path ?? match.pathPrefix?.replace(/\/$/, '') ?? ''
   const rest = request.target.slice(matched.length)
   const joined =
     change.pathPrefix.endsWith('/') && rest.startsWith('/')
@@ -128,6 +134,10 @@ function serviceOf(policy: Policy, authority: string): string {
   const trustDomain = policy.listener?.trustDomain
   if (trustDomain !== undefined && host.endsWith(`.${trustDomain}`)) return host.slice(0, -trustDomain.length - 1)
   return host
+}
+
+function noGatewayRoute(method: string, path: string): Failure {
+  return failure('NR', `no gateway route matches ${method} ${path}: add one under gateways in the mesh file`)
 }
 
 function unknownService(policy: Policy, authority: string, service: string): Failure {

@@ -5,6 +5,7 @@ import { Hello, refusalOf } from '../../protocol/version.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import { lineSplitter } from '../../runtime/ndjson.ts'
+import { shortText } from '../../runtime/short-text.ts'
 import type { LastGood } from './last-good.ts'
 import { applyLine, applyWhole, type PolicyInForce } from './policy.ts'
 
@@ -52,6 +53,7 @@ export function subscribe(parts: SubscriptionParts): Subscription {
   let closed = false
   let failures = 0
   let stop = () => {}
+  let cancelRetry = () => {}
 
   const connect = async (): Promise<void> => {
     const lost = new AbortController()
@@ -63,12 +65,17 @@ export function subscribe(parts: SubscriptionParts): Subscription {
     try {
       const answer = await request(snapshotUrl(parts), { dispatcher: agent, signal: lost.signal })
       if (answer.statusCode !== 200)
-        throw new Error(`control answered ${answer.statusCode}: ${(await answer.body.text()).slice(0, 500)}`)
-      const lines = streamReader(parts, state, saver, reason => lost.abort(new Error(reason)))
+        throw new Error(`control answered ${answer.statusCode}: ${await shortText(answer.body, 500)}`)
+      const lines = streamReader(parts, state, saver, {
+        heard: () => {
+          failures = 0
+        },
+        giveUp: reason => lost.abort(new Error(reason)),
+      })
       for await (const chunk of answer.body) {
         heardMs = clock.now()
-        failures = 0
         lines.feed(chunk as Buffer)
+        lost.signal.throwIfAborted()
       }
       throw new Error('control ended the stream')
     } catch (error) {
@@ -84,13 +91,14 @@ export function subscribe(parts: SubscriptionParts): Subscription {
       watch()
     }
     const delayMs = Math.min(BACKOFF_MAX_MS, 100 * 2 ** failures++) * (0.5 + random() / 2)
-    clock.after(delayMs, () => !closed && void connect())
+    cancelRetry = clock.after(delayMs, () => void connect())
   }
   void connect()
   return {
     state,
     async close() {
       closed = true
+      cancelRetry()
       stop()
       saver.flush()
       await agent.destroy()
@@ -104,50 +112,78 @@ function snapshotUrl({ controlUrl, registration }: SubscriptionParts): URL {
   return url
 }
 
+/**
+ * Reads one stream, line by line. `heard` is told of each line that holds, so that a control that greets and then talks nonsense is not
+ * asked again at once; after `giveUp` nothing more is read.
+ */
 function streamReader(
-  { policy, log }: SubscriptionParts,
+  parts: SubscriptionParts,
   state: SubscriptionState,
   saver: { changed(): void },
-  giveUp: (reason: string) => void,
+  { heard, giveUp }: { heard: () => void; giveUp: (reason: string) => void },
 ) {
+  const take = snapshotTaker(parts, state, saver)
   let greeted = false
-  let whole = true
+  let over = false
+  const end = (reason: string) => {
+    over = true
+    giveUp(reason)
+  }
   const onLine = (line: string) => {
+    if (over) return
     if (!greeted) {
       const hello = readHello(line)
       const refusal =
         hello.status === 'ok' ? refusalOf(hello.value, 'proxy') : `control's first line does not hold: ${hello.reason}`
-      if (refusal !== undefined) giveUp(refusal)
+      if (refusal !== undefined) return end(refusal)
       greeted = true
-      state.connected = refusal === undefined
-      state.problem = refusal ?? ''
+      state.connected = true
+      state.problem = ''
       return
     }
     const read = readLine(line)
-    if (read.status === 'invalid') return giveUp(`a snapshot line does not hold: ${read.reason}`)
-    if (read.value.sections === undefined) return
-    const applied = whole ? applyWhole(policy.current, read.value) : applyLine(policy.current, read.value)
-    whole = false
-    if (applied.status === 'stale') return
-    if (applied.status === 'refused') {
+    if (read.status === 'invalid') return end(`a snapshot line does not hold: ${read.reason}`)
+    heard()
+    take(read.value)
+  }
+  return lineSplitter(LINE_BYTES_MAX, onLine, () => end(`a snapshot line is over ${LINE_BYTES_MAX} bytes`))
+}
+
+/**
+ * Takes the snapshot lines of one stream, the first of which carries everything. Control believes that we have what it told: what a refused
+ * or stale line said is kept aside and applied together with the next one, else the next would change something we never had.
+ */
+function snapshotTaker({ policy, log }: SubscriptionParts, state: SubscriptionState, saver: { changed(): void }) {
+  let whole = true
+  let untaken: SnapshotLine['sections'] = {}
+  return ({ epoch, sections }: SnapshotLine): void => {
+    if (sections === undefined) return
+    const line: SnapshotLine = { epoch, sections: { ...untaken, ...sections } }
+    const applied = whole ? applyWhole(policy.current, line) : applyLine(policy.current, line)
+    if (applied.status !== 'applied') {
+      untaken = line.sections
+      if (applied.status === 'stale') return
       state.refused = { epoch: applied.epoch, reason: applied.reason }
       log.error(`snapshot ${applied.epoch} refused: ${applied.reason}; epoch ${policy.current.epoch} stays in force`)
       return
     }
+    whole = false
+    untaken = {}
     state.refused = undefined
     policy.replace(applied.policy)
     log.debug(`snapshot ${applied.policy.epoch} in force`)
     saver.changed()
   }
-  return lineSplitter(LINE_BYTES_MAX, onLine, () => giveUp(`a snapshot line is over ${LINE_BYTES_MAX} bytes`))
 }
 
 /** Saves a moment after a change, so that a run of changes is written once. */
 function delayedSave({ policy, lastGood, clock, log }: SubscriptionParts) {
   let pending = false
+  let cancel = () => {}
   const flush = () => {
     if (!pending) return
     pending = false
+    cancel()
     const problem = lastGood?.save(policy.current)
     if (problem !== undefined) log.warn(`the last good snapshot cannot be kept on disk: ${problem}`)
   }
@@ -155,7 +191,7 @@ function delayedSave({ policy, lastGood, clock, log }: SubscriptionParts) {
     changed() {
       if (lastGood === undefined || pending) return
       pending = true
-      clock.after(SAVE_DELAY_MS, flush)
+      cancel = clock.after(SAVE_DELAY_MS, flush)
     },
     flush,
   }
