@@ -36,14 +36,14 @@ export function short(value) {
   return Math.abs(value) >= 1e9 ? value.toExponential(1) : String(Number(value.toPrecision(4)))
 }
 
-/** "12 s", "5 min", "3 h", "9 d" */
+/** "12 s", "5 min", "1 h", "9 d"; 90 minutes stay minutes. */
 export function duration(ms) {
   const units = [
     [86_400_000, 'd'],
     [3_600_000, 'h'],
     [60_000, 'min'],
   ]
-  const [unitMs, name] = units.find(([unitMs]) => ms >= 2 * unitMs) ?? [1000, 's']
+  const [unitMs, name] = units.find(([unitMs]) => ms >= 2 * unitMs || ms === unitMs) ?? [1000, 's']
   return `${Math.ceil(ms / unitMs)} ${name}`
 }
 
