@@ -25,11 +25,7 @@ export interface ObserverParts {
 export function createObserver(parts: ObserverParts): Stage {
   const { source, ids, traceCounters, traffic, spans, accessLog, next } = parts
 
-  const onAttempt = (exchange: Exchange, attempt: Attempt): void => {
-    // The version that the split chose may have had nobody left: what counts is where the first attempt went.
-    if (exchange.attempts <= 1) exchange.version = attempt.version
-    traffic.attemptOver(exchange, attempt)
-  }
+  const onAttempt = (exchange: Exchange, attempt: Attempt): void => traffic.attemptOver(exchange, attempt)
   const onOver = (exchange: Exchange, outcome: Outcome): void => {
     traffic.requestOver(exchange, outcome)
     if (exchange.sampled) spans.add(parts.writer().write(exchange, outcome))

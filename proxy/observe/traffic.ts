@@ -3,7 +3,7 @@
 import type { ReportKey, ReportRow } from '../../protocol/report.ts'
 import { bucketOf, SKETCH_BUCKETS, sparse } from '../../protocol/sketch.ts'
 import type { Attempt, Exchange, Outcome } from '../exchange.ts'
-import { type ErrorClass, errorClassOf } from '../failures.ts'
+import { type ErrorClass, errorClassOf, type Failure } from '../failures.ts'
 import { WordTree } from './word-tree.ts'
 
 /**
@@ -110,12 +110,14 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
   const totals = new Map<string, Totals>()
   const totalsByKey = new WordTree<Totals>()
   const downstream = newTotals('', '')
+  /** Requests under way that rows count, with the version that the first attempt failed at: a retry may leave it, the request does not. */
+  const underWay = new Map<Exchange, string>()
   let ids = 0
 
   const rowOf = (upstream: string, version: string, endpoint: string, route: string): Row => {
     const known = rowsByKey.get(upstream, route, version, endpoint)
     if (known !== undefined) return known
-    if (rows.size >= KEYS_MAX && upstream !== OVERFLOW) return rowOf(OVERFLOW, '', '', '')
+    if (rows.size >= KEYS_MAX && !isOverflow(upstream, version + endpoint + route)) return rowOf(OVERFLOW, '', '', '')
     const row = new Row(ids++, { source, upstream, version, endpoint, route })
     rows.add(row)
     rowsByKey.add(row, upstream, route, version, endpoint)
@@ -129,22 +131,35 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
   const totalsOf = (service: string, version: string): Totals => {
     const known = totalsByKey.get(service, version)
     if (known !== undefined) return known
-    if (totals.size >= KEYS_MAX && service !== OVERFLOW) return totalsOf(OVERFLOW, '')
+    if (totals.size >= KEYS_MAX && !isOverflow(service, version)) return totalsOf(OVERFLOW, '')
     const fresh = newTotals(service, version)
     totals.set(`${service}\n${version}`, fresh)
     totalsByKey.add(fresh, service, version)
     return fresh
   }
+  /** Looks once at every request under way, four times a second, rather than keeping count at both ends of each. */
+  const countUnderWay = (): void => {
+    for (const [exchange, first] of underWay) {
+      const { service, version, endpointId, route } = exchange
+      if (service === '') continue
+      rowOf(service, first || version, '', route).inFlight++
+      if (endpointId !== '') rowOf(service, version, endpointId, route).inFlight++
+    }
+  }
 
   return {
     totals,
     downstream,
-    requestStarted() {
+    requestStarted(exchange) {
       downstream.active++
       downstream.requests++
+      if (exchange.direction !== 'inbound') underWay.set(exchange, '')
     },
     attemptOver(exchange, attempt) {
-      if (exchange.direction === 'inbound') return
+      if (exchange.direction === 'inbound' || callerLeft(attempt.failure)) return
+      // The version that the split chose may have had nobody left: what counts is where the first attempt went.
+      const mayBeRetried = !exchange.over && (attempt.failure !== undefined || attempt.status >= 400)
+      if (mayBeRetried && exchange.attempts <= 1) underWay.set(exchange, attempt.version)
       const traceId = exchange.sampled ? exchange.traceId : ''
       rowOf(exchange.service, attempt.version, attempt.endpointId, exchange.route).add(
         attempt.status,
@@ -158,10 +173,12 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
       const traceId = exchange.sampled ? exchange.traceId : ''
       const wallMs = wall()
       addTo(downstream, exchange, outcome, traceId, wallMs)
+      const version = underWay.get(exchange) || exchange.version
+      underWay.delete(exchange)
       if (exchange.service === '' || outcome.failure?.flag === 'NR') return
-      addTo(totalsOf(exchange.service, exchange.version), exchange, outcome, traceId, wallMs)
-      if (exchange.direction === 'inbound' || callerLeft(outcome)) return
-      const row = rowOf(exchange.service, exchange.version, '', exchange.route)
+      addTo(totalsOf(exchange.service, version), exchange, outcome, traceId, wallMs)
+      if (exchange.direction === 'inbound' || callerLeft(outcome.failure)) return
+      const row = rowOf(exchange.service, version, '', exchange.route)
       row.add(outcome.status, errorClassOf(outcome.status, outcome.failure), outcome.durationMs, traceId)
       row.retries += Math.max(0, exchange.attempts - 1)
       if (exchange.rescued) row.rescued++
@@ -169,9 +186,10 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
     takeRows(isFused) {
       const taken: ReportRow[] = []
       const keys: Record<string, ReportKey> = {}
+      countUnderWay()
       for (const row of rows) {
         const fused = row.key.endpoint === '' ? undefined : isFused(row.key.upstream, row.key.endpoint)
-        if (!row.touched && fused !== true) {
+        if (!row.touched && row.inFlight === 0 && fused !== true) {
           if (++row.idleIntervals > IDLE_INTERVALS_MAX) forget(row)
           continue
         }
@@ -193,8 +211,13 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
 const IDLE_INTERVALS_MAX = 2400
 
 /** A client that hangs up says nothing about the upstream. */
-function callerLeft(outcome: Outcome): boolean {
-  return outcome.failure?.flag === 'DC' || outcome.failure?.flag === 'DPE' || outcome.failure?.flag === 'DT'
+function callerLeft(cause: Failure | undefined): boolean {
+  return cause?.flag === 'DC' || cause?.flag === 'DPE' || cause?.flag === 'DT'
+}
+
+/** A service may have the overflow key's name; then only the key itself stands past the bound. */
+function isOverflow(service: string, others: string): boolean {
+  return service === OVERFLOW && others === ''
 }
 
 function takeRow(row: Row, fused: boolean | undefined): ReportRow {
@@ -222,6 +245,7 @@ function takeRow(row: Row, fused: boolean | undefined): ReportRow {
     row.clientErrors =
     row.retries =
     row.rescued =
+    row.inFlight =
       0
   row.sketch.fill(0)
   row.traces = []
