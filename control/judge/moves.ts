@@ -4,6 +4,7 @@ import type { Proposal } from './proposal.ts'
 import { resetTest } from './sequential.ts'
 import {
   endpointsOf,
+  factorOf,
   hasCapacity,
   presentEndpoints,
   type ServiceState,
@@ -59,9 +60,21 @@ export function weightsIn(service: ServiceState): Record<string, number> {
   return Object.fromEntries(weightsOf(service))
 }
 
-/** Whether another version could carry what this one leaves. */
+/**
+ * Whether another version could carry what this one leaves: one with capacity that is trusted at least as far. A trickle that is given to
+ * a version on probation is no place to send everybody to, however bad the one is that carries the rest.
+ */
 export function othersHaveCapacity(service: ServiceState, name: string): boolean {
-  return [...service.versions.keys()].some(other => other !== name && hasCapacity(service, other))
+  const trust = trustIn(service.versions.get(name))
+  return [...service.versions].some(
+    ([other, version]) => other !== name && hasCapacity(service, other) && trustIn(version) >= trust,
+  )
+}
+
+/** 1: stands in full, or a person answers for it; less: on its way back; 0: held. */
+function trustIn(version: VersionState | undefined): number {
+  if (version === undefined) return 0
+  return version.pinned === undefined ? factorOf(version.stage) : 1
 }
 
 /**

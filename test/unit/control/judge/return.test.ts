@@ -64,6 +64,30 @@ test('a version that still fails leaves again after at most a few failures, and 
   }
 })
 
+test('a version on probation is no place to send everybody to: the one that carries the rest stays, however it fails', () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    let onProbation = false
+    const world = createWorld({
+      seed,
+      ratePerSecond: 100,
+      versions: halves,
+      callers: 2,
+      fuse: false,
+      failing: (version, _endpoint, tick) => {
+        if (version === 'v2') return tick > 200 && tick < 260 ? 1 : 0
+        return onProbation ? 0.3 : 0
+      },
+    })
+    world.run(80 * SECOND, () => weight(world) === 0)
+    world.run(80 * SECOND, () => weight(world) > 0)
+    onProbation = true
+    for (let tick = 0; tick < 20 * SECOND && weight(world) < 50; tick++) {
+      world.run(1)
+      assert.equal(world.judge.standing('expense')!.weights.get('v1'), 50, `seed ${seed}: ${actions(world)}`)
+    }
+  }
+})
+
 test('the hold time does not grow beyond its bound', () => {
   const world = createWorld({
     seed: 3,
