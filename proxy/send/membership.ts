@@ -66,11 +66,23 @@ export class Membership {
       if (endpoint.usable) this.healthy++
       if (endpoint.health !== 'ejected') reachable++
     }
-    const panicBelow = this.#upstream.passiveHealthCheck?.panicBelow ?? 0
-    this.panic = total > 0 && (reachable === 0 || this.healthy / total < panicBelow)
+    this.panic = total > 0 && (reachable === 0 || this.#tooFewHealthy())
     const before = this.#groups
     this.#groups = new Map()
     for (const endpoint of this.endpoints.values()) this.#enter(endpoint, reachable === 0, before)
+  }
+
+  /**
+   * Of those that requests can go to: healthy hosts of versions without weight are no comfort. Counted with them, a fuse could hold out the
+   * only host that is left while nothing else may be used.
+   */
+  #tooFewHealthy(): boolean {
+    const weighted = [...this.endpoints.values()].filter(
+      ({ version }) => (this.#upstream.versions[version]?.weight ?? 0) > 0,
+    )
+    const counted = weighted.length > 0 ? weighted : [...this.endpoints.values()]
+    const healthy = counted.filter(endpoint => endpoint.usable).length
+    return healthy / counted.length < (this.#upstream.passiveHealthCheck?.panicBelow ?? 0)
   }
 
   #enter(endpoint: Endpoint, allEjected: boolean, before: ReadonlyMap<string, VersionGroup>): void {

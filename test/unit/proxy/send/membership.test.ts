@@ -52,6 +52,14 @@ test('when control has taken out every endpoint, all are used: a wrong verdict m
   assert.notEqual(membership.pick('v1', false, [], 0, Math.random), undefined)
 })
 
+test('healthy hosts of a version without weight are no comfort: the last host with weight is used though its fuse is blown', () => {
+  const membership = membershipOf([['v1'], ['v2']], { versions: { v1: { weight: 50 }, v2: { weight: 0 } } })
+  fuse(membership, 'e0')
+
+  assert.equal(membership.panic, true)
+  assert.equal(membership.pick('v1', false, [], 0, Math.random)?.id, 'e0')
+})
+
 test('half of the endpoints healthy is not yet panic', () => {
   const membership = membershipOf([['v1'], ['v2']])
   fuse(membership, 'e1')
