@@ -2,13 +2,13 @@
 import type { Writable } from 'node:stream'
 
 export interface Flushable {
-  flush(): void
+  flushTurn(): void
 }
 
 const waiting: Flushable[] = []
 
 /**
- * Calls `flush` once in the check phase of this turn, after all sockets that are ready were read: whoever corked its output gives it to
+ * Calls `flushTurn` once in the check phase of this turn, after all sockets that are ready were read: whoever corked its output gives it to
  * the socket then. Enter a thing only once a turn; flushing something that has nothing left is harmless.
  */
 export function flushAtEndOfTurn(thing: Flushable): void {
@@ -17,30 +17,17 @@ export function flushAtEndOfTurn(thing: Flushable): void {
 
 function flushAll(): void {
   // Nothing is entered while this runs: flushing only writes.
-  for (let i = 0; i < waiting.length; i++) waiting[i]!.flush()
+  for (let i = 0; i < waiting.length; i++) waiting[i]!.flushTurn()
   waiting.length = 0
 }
 
 /** Up to here bytes are copied behind the text into one buffer; above, several buffers in one writev are cheaper. */
 export const COPY_BYTES_MAX = 16 * 1024
 
-/**
- * Writes a latin1 text and the bytes behind it, in one write where possible. False: congested. A piece of up to COPY_BYTES_MAX is copied in
- * any case: it may be a view of what the next read is read into.
- */
-export function writeBoth(socket: Writable, text: string, chunk: Buffer): boolean {
-  if (chunk.length > COPY_BYTES_MAX)
-    return text === '' ? socket.write(chunk) : writeTogether(socket, text, chunk, undefined)
-  const whole = Buffer.allocUnsafe(text.length + chunk.length)
-  whole.write(text, 0, 'latin1')
-  chunk.copy(whole, text.length)
-  return socket.write(whole)
-}
-
-/** As writeBoth, with bytes behind, for large chunks. */
+/** Writes a latin1 text, the bytes behind it and those behind them in one writev. False: congested. */
 export function writeTogether(socket: Writable, text: string, chunk: Buffer, behind: Buffer | undefined): boolean {
   socket.cork()
-  socket.write(text, 'latin1')
+  if (text !== '') socket.write(text, 'latin1')
   let ready = socket.write(chunk)
   if (behind !== undefined) ready = socket.write(behind)
   socket.uncork()

@@ -1,18 +1,22 @@
-// Hot path: a message's way onto an HTTP/1.1 socket; head and first bytes of body leave in one write.
+// Hot path: a message's way onto an HTTP/1.1 socket; head and first bytes of body leave in one write, and all writes of a turn together.
 import type { Writable } from 'node:stream'
-import { COPY_BYTES_MAX, flushAtEndOfTurn, writeBoth, writeTogether } from './cork.ts'
+import { COPY_BYTES_MAX, flushAtEndOfTurn, writeTogether } from './cork.ts'
 import type { Fields } from './exchange.ts'
 import type { BodyFraming } from './http1/framing.ts'
 import { CHUNK_SUFFIX, chunkPrefix, lastChunk } from './http1/serialize.ts'
 
 const LAST_CHUNK_TEXT = '0\r\n\r\n'
 
-/** Writes messages one after the other. What is corked leaves with the next bytes, or at the end of the turn. */
+/**
+ * Writes messages one after the other. What is small waits for the end of the turn: when all ready sockets were read, all are written, so
+ * that whoever waits at the other ends is woken once, not for every message.
+ */
 export class MessageWriter {
   framing: BodyFraming = 'none'
   readonly #socket: Writable
+  /** Text behind what is held. */
   #corked = ''
-  /** A small chunk that waits for what follows in the same turn: most often the last chunk. */
+  /** What of this turn has been put together already: a copy. */
   #held: Buffer | undefined = undefined
   #entered = false
 
@@ -29,48 +33,40 @@ export class MessageWriter {
 
   /** False: the socket is congested; it says 'drain' later. */
   data(chunk: Buffer): boolean {
-    if (this.framing !== 'chunked') return writeBoth(this.#socket, this.#takeCorked(), chunk)
     this.#flushHeld()
-    const text = this.#takeCorked() + chunkPrefix(chunk.length)
-    if (chunk.length > COPY_BYTES_MAX) return writeTogether(this.#socket, text, chunk, CHUNK_SUFFIX)
-    this.#held = chunkBuffer(text, chunk)
+    const chunked = this.framing === 'chunked'
+    const text = chunked ? this.#takeCorked() + chunkPrefix(chunk.length) : this.#takeCorked()
+    if (chunk.length > COPY_BYTES_MAX)
+      return writeTogether(this.#socket, text, chunk, chunked ? CHUNK_SUFFIX : undefined)
+    this.#held = chunked ? chunkBuffer(text, chunk) : joined(text, chunk)
     this.#enter()
     return !this.#socket.writableNeedDrain
   }
 
   end(trailers: Fields | null): void {
-    if (this.framing !== 'chunked') {
-      this.flush()
-      return
-    }
+    if (this.framing !== 'chunked') return
     const held = this.#held
-    if (held === undefined || trailers !== null) {
+    if (held === undefined || trailers !== null || this.#corked !== '') {
       this.#corked += trailers === null ? LAST_CHUNK_TEXT : lastChunk(trailers)
-      this.flush()
+      this.#enter()
       return
     }
-    this.#held = undefined
     // chunkBuffer left room for this.
     const whole = Buffer.from(held.buffer, held.byteOffset, held.length + LAST_CHUNK_TEXT.length)
     whole.write(LAST_CHUNK_TEXT, held.length, 'latin1')
-    this.#socket.write(whole)
+    this.#held = whole
   }
 
+  /** Writes what waits. To be called before the socket is ended or destroyed. */
   flush(): void {
-    this.#entered = false
     this.#flushHeld()
     if (this.#corked !== '') this.#socket.write(this.#takeCorked(), 'latin1')
   }
 
-  /** True while not one byte of what was given has left. */
-  get corked(): boolean {
-    return this.#corked !== '' || this.#held !== undefined
-  }
-
-  /** Forgets what has not left. */
-  drop(): void {
-    this.#corked = ''
-    this.#held = undefined
+  /** From the end of the turn. */
+  flushTurn(): void {
+    this.#entered = false
+    this.flush()
   }
 
   #enter(): void {
@@ -91,6 +87,14 @@ export class MessageWriter {
     this.#corked = ''
     return text
   }
+}
+
+/** A latin1 text and a copy of the bytes behind it. */
+function joined(text: string, chunk: Buffer): Buffer {
+  const whole = Buffer.allocUnsafe(text.length + chunk.length)
+  if (text !== '') whole.write(text, 0, 'latin1')
+  chunk.copy(whole, text.length)
+  return whole
 }
 
 /** Text, bytes and the chunk's end, with room behind for the last chunk, which may take the place of a second write. */

@@ -58,4 +58,9 @@ export class AnswerWriter {
   end(trailers: Fields | null): void {
     this.#out.end(trailers)
   }
+
+  /** Writes what waits for the end of the turn: before the socket is ended or destroyed. */
+  flush(): void {
+    this.#out.flush()
+  }
 }

@@ -249,7 +249,7 @@ export class DownstreamConnection implements Downstream {
   end(trailers: Fields | null): void {
     this.#writer.end(trailers)
     if (this.#state === TUNNEL) {
-      this.#socket.end()
+      this.#endSocket()
       if (this.#clientEnded) this.#finished()
       return
     }
@@ -261,6 +261,7 @@ export class DownstreamConnection implements Downstream {
 
   abort(): void {
     const rstNeeded = this.#writer.lastsUntilClose
+    this.#writer.flush()
     this.#finished()
     this.#state = CLOSED
     // A mere FIN would make an answer without a length look whole. Behind a FIN that is on its way there is none to be had: libuv refuses
@@ -313,9 +314,14 @@ export class DownstreamConnection implements Downstream {
     this.#sinceMs = this.#context.coarseNow
     this.#stash = NO_BYTES
     this.#body.abandon()
-    this.#socket.end()
+    this.#endSocket()
     if (this.#clientEnded) return
     this.#resume()
+  }
+
+  #endSocket(): void {
+    this.#writer.flush()
+    this.#socket.end()
   }
 
   #onClientEnd(): void {

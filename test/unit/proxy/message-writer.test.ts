@@ -23,7 +23,7 @@ function noting(): { stream: Writable; writes: string[] } {
 
 const endOfTurn = () => new Promise(resolve => setImmediate(resolve))
 
-test('head and body leave in one write, chunked or not, small or large', () => {
+test('head and body leave in one write, chunked or not, small or large', async () => {
   for (const [framing, size, expected] of [
     ['length', 3, 'HEADxxx'],
     ['length', 100_000, `HEAD${'x'.repeat(100_000)}`],
@@ -35,9 +35,63 @@ test('head and body leave in one write, chunked or not, small or large', () => {
     writer.head('HEAD', framing)
     writer.data(Buffer.alloc(size, 'x'))
     writer.end(null)
+    await endOfTurn()
 
     assert.deepEqual(writes, [expected])
   }
+})
+
+test('what is small leaves at the end of the turn, or when somebody is about to close', async () => {
+  for (const framing of ['length', 'chunked'] as const) {
+    const { stream, writes } = noting()
+    const writer = new MessageWriter(stream)
+    const say = (text: string) => {
+      writer.head(text, framing)
+      writer.data(Buffer.from(text))
+      writer.end(null)
+    }
+    const said = (text: string) => (framing === 'length' ? text + text : `${text}1\r\n${text}\r\n0\r\n\r\n`)
+
+    say('a')
+    assert.deepEqual(writes, [])
+    await endOfTurn()
+    assert.deepEqual(writes, [said('a')])
+    say('b')
+    writer.flush()
+    assert.deepEqual(writes, [said('a'), said('b')])
+    await endOfTurn()
+    assert.deepEqual(writes, [said('a'), said('b')])
+  }
+})
+
+test('messages of one turn leave in order, whether they have a body or not', async () => {
+  const message = fc.record({
+    chunked: fc.boolean(),
+    sizes: fc.array(fc.integer({ min: 1, max: 20_000 }), { maxLength: 3 }),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(message, { minLength: 1, maxLength: 4 }), async messages => {
+      const { stream, writes } = noting()
+      const writer = new MessageWriter(stream)
+      let expected = ''
+
+      for (const [n, { chunked, sizes }] of messages.entries()) {
+        writer.head(`HEAD${n};`, chunked ? 'chunked' : 'length')
+        expected += `HEAD${n};`
+        for (const size of sizes) {
+          const text = String(n).repeat(size)
+          writer.data(Buffer.from(text))
+          expected += chunked ? `${size.toString(16)}\r\n${text}\r\n` : text
+        }
+        writer.end(null)
+        if (chunked) expected += '0\r\n\r\n'
+      }
+      await endOfTurn()
+
+      assert.equal(writes.join(''), expected)
+    }),
+    { numRuns: 50 },
+  )
 })
 
 test('a head without body yet leaves at the end of the turn', async () => {
@@ -60,6 +114,7 @@ test('a small piece is copied before it is written: its buffer is the next readâ
   writer.head('', 'length')
   writer.data(readBuffer)
   readBuffer.write('later')
+  writer.flush()
 
   assert.equal(written[0]?.toString(), 'first')
 })

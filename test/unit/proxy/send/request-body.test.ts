@@ -77,6 +77,7 @@ test('trailers are sent again, too', () => {
   const { writer, text } = sink('chunked')
 
   body.sendTo(writer, true)
+  writer.flush()
 
   assert.equal(text(), 'HEAD 3\r\nabc\r\n0\r\nx-sum: 1\r\n\r\n')
 })
