@@ -12,4 +12,6 @@ export type EngineAnswer =
   | { told: 'absent'; reason: string }
   /** The data directory is open. */
   | { told: 'open'; version: string }
+  /** It cannot be opened now; the process ends. */
+  | { told: 'failed'; reason: string }
   | { told: 'answer'; id: number; outcome: { status: 'ok'; text: string } | Failed; residentBytes: number }

@@ -76,9 +76,23 @@ async function answer(engine: Engine, question: EngineQuestion): Promise<void> {
   }
 }
 
+/** A directory that cannot be opened (an engine before this one still holds it, the disk is full) is for the supervisor to try again. */
+function openedOrTold(open: () => Engine): Engine | undefined {
+  try {
+    return open()
+  } catch (error) {
+    const { message, cause } = error as Error
+    const reason = cause instanceof Error && cause.message !== message ? `${message}: ${cause.message}` : message
+    process.send?.({ told: 'failed', reason } satisfies EngineAnswer, () => process.exit(1))
+    return undefined
+  }
+}
+
 async function main(path: string, memoryBytesMax: number): Promise<void> {
-  // The collector's end is this process's end, however it came about. Signals of a terminal are the collector's to act on.
-  process.on('disconnect', () => process.exit(0))
+  // The collector's end is this process's end, at once: the library's own way out has hung for half a minute, and held the directory
+  // from the next engine. Nothing is lost by it: what was answered is synced, what was not comes again under the same token.
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+  // Signals of a terminal are the collector's to act on.
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => {})
   let open: Awaited<ReturnType<typeof loadEngine>>
@@ -89,7 +103,8 @@ async function main(path: string, memoryBytesMax: number): Promise<void> {
     return
   }
   tell({ told: 'loaded' })
-  const engine = open(path, memoryBytesMax)
+  const engine = openedOrTold(() => open(path, memoryBytesMax))
+  if (engine === undefined) return
   process.on('message', (question: EngineQuestion) => void answer(engine, question))
   tell({ told: 'open', version: await engine.connection.serverVersion })
 }

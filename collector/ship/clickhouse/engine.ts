@@ -81,7 +81,8 @@ function superviseEngine(
     else if (answer.told === 'absent') {
       absent = true
       onLoaded({ status: 'absent', reason: answer.reason })
-    } else if (answer.told === 'open') {
+    } else if (answer.told === 'failed') events.failed(answer.reason)
+    else if (answer.told === 'open') {
       isOpen = true
       starts = 1
       events.opened(answer.version)
