@@ -1,15 +1,15 @@
-import { PassThrough } from 'node:stream'
-import { Agent, request } from 'undici'
-import type { ReportHello, ReportKey, ReportLine, ReportRow } from '../../protocol/report.ts'
+import type { ReportHello, ReportKey, ReportLine } from '../../protocol/report.ts'
 import { PROTOCOL } from '../../protocol/version.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
+import { reportBacklog } from './report-backlog.ts'
+import { openReportStream, type ReportStream } from './report-stream.ts'
 import type { Traffic } from './traffic.ts'
 
 const INTERVAL_MS = 250
-/** While the collector is away this many lines are kept, then the oldest are dropped and counted. */
-const KEPT_LINES_MAX = 40
-const UNSENT_BYTES_MAX = 1024 * 1024
+/** A collector that takes nothing for this long is gone, though its connection stands. */
+const SILENCE_MS = 3000
+const KEYS_PER_LINE = 500
 const BACKOFF_MAX_MS = 2000
 
 export interface ReportParts {
@@ -36,87 +36,83 @@ export interface TrafficReport {
 
 /**
  * Reports traffic four times a second over one long-lived POST. Also an idle proxy speaks: silence and no traffic are two things.
- * Lines that find no collector are kept for ten seconds and sent when it is back, in order; older ones are dropped and counted.
+ * What finds no collector is kept for ten seconds in coarser lines and sent when it is back, in order; what is older is dropped and counted.
+ * `seq` goes on over streams, so that the collector sees what never came.
  */
 export function trafficReport(parts: ReportParts): TrafficReport {
   const { clock, random, log, traffic } = parts
-  const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 2000 }, pipelining: 0 })
+  const backlog = reportBacklog()
   let url: string | undefined
-  let stream: PassThrough | undefined
-  let abort = new AbortController()
-  let kept: { rows: ReportRow[]; keys: Record<string, ReportKey>; intervalMs: number }[] = []
+  let stream: ReportStream | undefined
   let seq = 0
   let takenMs = clock.now()
   let failures = 0
   let notBeforeMs = 0
   let droppedLines = 0
-  let problem = 'the collector was not reached yet'
+  let problem = NOT_REACHED
 
-  const write = (line: ReportLine): void => {
-    stream?.write(`${JSON.stringify(line)}\n`)
+  const lineOf = (line: Omit<ReportLine, 'seq' | 'epoch'>): string =>
+    `${JSON.stringify({ seq: seq++, epoch: parts.standing().epoch, ...line })}\n`
+
+  const nextLine = (): string | undefined => {
+    const interval = backlog.take()
+    if (interval === undefined) return undefined
+    const { intervalMs, rows, keys } = interval
+    const { refused } = parts.standing()
+    const news = Object.keys(keys).length === 0 ? {} : { keys }
+    return lineOf({ intervalMs, rows: [...rows], ...news, ...(refused === undefined ? {} : { refused }) })
   }
 
-  const open = (): void => {
-    const body = new PassThrough({ highWaterMark: UNSENT_BYTES_MAX })
-    stream = body
-    abort = new AbortController()
-    seq = 0
+  /** What a stream starts with: who speaks, then every key that was announced before, on any stream. */
+  const opening = (): (() => string | undefined)[] => {
     const hello: ReportHello = {
       protocol: PROTOCOL,
       program: 'proxy',
       version: parts.programVersion,
       ...parts.identity,
     }
-    body.write(`${JSON.stringify(hello)}\n`)
-    write({ seq: seq++, intervalMs: 0, epoch: parts.standing().epoch, keys: traffic.announced(), rows: [] })
-    const lost = (why: string) => {
-      if (stream !== body) return
+    const told = chunksOf(traffic.announced()).map(keys => () => lineOf({ intervalMs: 0, rows: [], keys }))
+    return [() => `${JSON.stringify(hello)}\n`, ...told]
+  }
+
+  const open = (to: string): void => {
+    const first = opening()
+    const opened = openReportStream(to, clock, () => (first.length > 0 ? first.shift()!() : nextLine()))
+    stream = opened
+    void opened.over.then(why => {
+      if (stream !== opened) return
       stream = undefined
-      body.destroy()
+      opened.leave()
       if (failures++ === 0) log.warn(`the traffic report is not heard: ${why}; trying again`)
       problem = why
       notBeforeMs = clock.now() + Math.min(BACKOFF_MAX_MS, 100 * 2 ** failures) * (0.5 + random() / 2)
-    }
-    request(new URL('/v1/reports', url), {
-      method: 'POST',
-      body,
-      dispatcher: agent,
-      signal: abort.signal,
-      headers: { 'content-type': 'application/x-ndjson', b3: '0' },
-    }).then(
-      async answer =>
-        lost(
-          `the collector answered ${answer.statusCode}: ${(await answer.body.text().catch(() => '')).slice(0, 300)}`,
-        ),
-      error => lost((error as Error).message),
-    )
+    })
+  }
+
+  const take = (): void => {
+    const now = clock.now()
+    const intervalMs = now - takenMs
+    takenMs = now
+    const rows = traffic.takeRows(parts.fuses())
+    if (url === undefined) return
+    const dropped = backlog.add({ ...rows, intervalMs })
+    droppedLines += dropped
+    // The gap tells the collector what it will never see.
+    seq += dropped
   }
 
   const report = (): void => {
+    take()
     const now = clock.now()
-    const intervalMs = now - takenMs
-    if (url === undefined) return
-    takenMs = now
-    if (stream === undefined && now >= notBeforeMs) open()
-    kept.push({ ...traffic.takeRows(parts.fuses()), intervalMs })
-    if (kept.length > KEPT_LINES_MAX) {
-      kept.shift()
-      droppedLines++
-    }
-    if (stream === undefined || stream.writableLength > UNSENT_BYTES_MAX) return
-    for (const { rows, keys, intervalMs } of kept) {
-      const { epoch, refused } = parts.standing()
-      const line: ReportLine = { seq: seq++, intervalMs, epoch, rows }
-      if (Object.keys(keys).length > 0) line.keys = keys
-      if (refused !== undefined) line.refused = refused
-      write(line)
-    }
-    kept = []
-    if (stream.writableLength === 0 && failures > 0) {
-      log.info('the traffic report is heard again')
+    if (url !== undefined && stream === undefined && now >= notBeforeMs) open(url)
+    if (stream === undefined) return
+    stream.wake()
+    if (now - stream.takenMs > SILENCE_MS) stream.giveUp(`the collector took nothing for ${SILENCE_MS} ms`)
+    else if (problem !== '' && stream.heard && backlog.lines === 0) {
+      if (failures > 0) log.info('the traffic report is heard again')
       failures = 0
+      problem = ''
     }
-    if (stream.writableLength === 0) problem = ''
   }
   const stop = clock.every(INTERVAL_MS, report)
 
@@ -133,20 +129,30 @@ export function trafficReport(parts: ReportParts): TrafficReport {
     target(next) {
       if (next === url) return
       url = next
-      stream?.end()
+      stream?.leave()
       stream = undefined
-      abort.abort()
       notBeforeMs = 0
       failures = 0
+      problem = NOT_REACHED
     },
     async close() {
       stop()
-      report()
+      take()
       const last = stream
       stream = undefined
-      last?.end()
-      await new Promise(resolve => setImmediate(resolve))
-      await agent.destroy()
+      await last?.close()
+      droppedLines += backlog.lines
     },
   }
+}
+
+const NOT_REACHED = 'the collector was not reached yet'
+
+/** Keys in portions, so that no line grows with everything that was ever seen. */
+function chunksOf(keys: Readonly<Record<string, ReportKey>>): Record<string, ReportKey>[] {
+  const entries = Object.entries(keys)
+  const chunks: Record<string, ReportKey>[] = []
+  for (let at = 0; at < entries.length; at += KEYS_PER_LINE)
+    chunks.push(Object.fromEntries(entries.slice(at, at + KEYS_PER_LINE)))
+  return chunks
 }
