@@ -1,4 +1,7 @@
 import Type, { type Static } from 'typebox'
+import { Identity } from './identity.ts'
+import { Intentions } from './intentions.ts'
+import { TextMatch } from './text-match.ts'
 
 /**
  * Snapshot: what control tells a proxy, over GET /v1/snapshots as NDJSON.
@@ -10,15 +13,6 @@ const Name = Type.String({ minLength: 1, maxLength: 253 })
 const Share = Type.Number({ minimum: 0, maximum: 1 })
 const Milliseconds = Type.Number({ minimum: 0, maximum: 366 * 86_400_000 })
 const Count = Type.Integer({ minimum: 0 })
-
-/** One comparison of a text. Exactly one of the fields stands; `present: false` means that it must be absent. */
-export const TextMatch = Type.Object({
-  exact: Type.Optional(Type.String()),
-  prefix: Type.Optional(Type.String()),
-  regex: Type.Optional(Type.String()),
-  present: Type.Optional(Type.Boolean()),
-})
-export type TextMatch = Static<typeof TextMatch>
 
 export const RouteMatch = Type.Object({
   path: Type.Optional(Type.String()),
@@ -130,6 +124,9 @@ export const Upstream = Type.Object({
   endpoints: Type.Array(Endpoint),
   /** In the mesh: the endpoint is another proxy. Outside: an address written by hand. */
   mesh: Type.Boolean(),
+  /** In the mesh: the hop is mTLS, and the far end must prove this SPIFFE id. Absent: clear text. */
+  peerSpiffeId: Type.Optional(Type.String()),
+  /** Outside the mesh: TLS. */
   tls: Type.Optional(UpstreamTls),
 })
 export type Upstream = Static<typeof Upstream>
@@ -169,7 +166,13 @@ export const Telemetry = Type.Object({
 export type Telemetry = Static<typeof Telemetry>
 
 /** The value schema of a section by its name; sections of unknown names are kept aside unread. */
-export const sectionSchemas = { listener: Listener, telemetry: Telemetry, upstream: Upstream } as const
+export const sectionSchemas = {
+  listener: Listener,
+  telemetry: Telemetry,
+  identity: Identity,
+  intentions: Intentions,
+  upstream: Upstream,
+} as const
 
 export const SnapshotLine = Type.Object({
   epoch: Count,

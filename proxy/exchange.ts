@@ -116,8 +116,12 @@ export class Exchange {
 
   upstream: UpstreamSide | undefined = undefined
 
-  // authorize/ and accept/
+  // accept/: who calls, by its certificate alone; '' when it showed none
   source = ''
+  sourceId = ''
+  // authorize/
+  /** The intention that decided, 'default' when none fitted; '' where nobody asked. */
+  intention = ''
   // route/
   service = ''
   route = ''

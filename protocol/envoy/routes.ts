@@ -1,4 +1,5 @@
-import type { Retries, Route, RouteMatch, TextMatch, Upstream } from '../snapshot.ts'
+import type { Retries, Route, RouteMatch, Upstream } from '../snapshot.ts'
+import type { TextMatch } from '../text-match.ts'
 import { clusterName, duration } from './names.ts'
 
 /** config.route.v3.RouteConfiguration of one upstream: its routes in order, then the split by weight. */

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
-import type { PassiveHealthCheck, Retries, Route, RouteMatch, TextMatch } from '../snapshot.ts'
+import type { PassiveHealthCheck, Retries, Route, RouteMatch } from '../snapshot.ts'
+import type { TextMatch } from '../text-match.ts'
 import type { AllowRule, GatewayConfig, MeshConfig, OutlierConfig, ServiceConfig, SloConfig } from './config.ts'
 import { formatDuration, formatShare } from './units.ts'
 

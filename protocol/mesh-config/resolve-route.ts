@@ -1,4 +1,5 @@
-import type { Retries, Route, RouteMatch, TextMatch } from '../snapshot.ts'
+import type { Retries, Route, RouteMatch } from '../snapshot.ts'
+import type { TextMatch } from '../text-match.ts'
 import { filled, layered } from './defaults.ts'
 import { known, milliseconds, shareOf } from './resolve-values.ts'
 import { type PolicyWritten, retriesField } from './schema.ts'

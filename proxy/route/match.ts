@@ -1,5 +1,6 @@
 // Hot path: compiled once per policy, run once per request.
-import type { RouteMatch, TextMatch } from '../../protocol/snapshot.ts'
+import type { RouteMatch } from '../../protocol/snapshot.ts'
+import type { TextMatch } from '../../protocol/text-match.ts'
 import { fieldOf, type RequestHead } from '../exchange.ts'
 
 /** Whether a request meets a condition; `path` is the normalised path without query. */

@@ -1,4 +1,6 @@
 import { Compile } from 'typebox/compile'
+import { Identity } from '../../protocol/identity.ts'
+import { Intentions } from '../../protocol/intentions.ts'
 import { Listener, type SnapshotLine, Telemetry, Upstream } from '../../protocol/snapshot.ts'
 import { compileSplit, type Split } from './split.ts'
 import { compileRoutes, type RouteTable } from './table.ts'
@@ -8,6 +10,9 @@ export interface Policy {
   epoch: number
   listener: Listener | undefined
   telemetry: Telemetry | undefined
+  identity: Identity | undefined
+  /** Who may call this proxy's service; undefined: nobody told, which is for authorize/ to judge. */
+  intentions: Intentions | undefined
   upstreams: ReadonlyMap<string, UpstreamPolicy>
   /** Gateway: routes from outside. */
   gatewayRoutes: RouteTable
@@ -27,6 +32,8 @@ export const emptyPolicy: Policy = {
   epoch: 0,
   listener: undefined,
   telemetry: undefined,
+  identity: undefined,
+  intentions: undefined,
   upstreams: new Map(),
   gatewayRoutes: () => undefined,
   sections: {},
@@ -37,7 +44,13 @@ export type Applied =
   | { status: 'refused'; epoch: number; reason: string }
   | { status: 'stale' }
 
-const checks = { listener: Compile(Listener), telemetry: Compile(Telemetry), upstream: Compile(Upstream) }
+const checks = {
+  listener: Compile(Listener),
+  telemetry: Compile(Telemetry),
+  identity: Compile(Identity),
+  intentions: Compile(Intentions),
+  upstream: Compile(Upstream),
+}
 
 /**
  * Applies a snapshot line to the policy in force. Only what changed is compiled again. A line that does not hold is refused as a whole with
@@ -47,7 +60,7 @@ export function applyLine(policy: Policy, line: SnapshotLine): Applied {
   if (line.epoch < policy.epoch) return { status: 'stale' }
   const sections: Record<string, { version: number; value: unknown }> = { ...policy.sections }
   const upstreams = new Map(policy.upstreams)
-  let { listener, telemetry, gatewayRoutes } = policy
+  let { listener, telemetry, identity, intentions, gatewayRoutes } = policy
   let reading = ''
   try {
     for (const [name, section] of Object.entries(line.sections ?? {})) {
@@ -59,6 +72,8 @@ export function applyLine(policy: Policy, line: SnapshotLine): Applied {
         listener = section === null ? undefined : checked(checks.listener, value)
         gatewayRoutes = compileRoutes(listener?.routes ?? [])
       } else if (name === 'telemetry') telemetry = section === null ? undefined : checked(checks.telemetry, value)
+      else if (name === 'identity') identity = section === null ? undefined : checked(checks.identity, value)
+      else if (name === 'intentions') intentions = section === null ? undefined : checked(checks.intentions, value)
       else if (name.startsWith('upstream/')) {
         const service = name.slice('upstream/'.length)
         if (section === null) upstreams.delete(service)
@@ -68,7 +83,11 @@ export function applyLine(policy: Policy, line: SnapshotLine): Applied {
   } catch (error) {
     return { status: 'refused', epoch: line.epoch, reason: `section ${reading}: ${(error as Error).message}` }
   }
-  return { status: 'applied', policy: { epoch: line.epoch, listener, telemetry, upstreams, gatewayRoutes, sections } }
+  const { epoch } = line
+  return {
+    status: 'applied',
+    policy: { epoch, listener, telemetry, identity, intentions, upstreams, gatewayRoutes, sections },
+  }
 }
 
 /** Applies the first line of a stream, which carries everything: what it does not name is gone. */
