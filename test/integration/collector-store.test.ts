@@ -88,6 +88,7 @@ describe('the embedded ClickHouse', { timeout: 180_000 }, () => {
         'spans acknowledged and some stored',
         async () => acknowledged.length >= enough && (await shipped()) > 500,
         Boolean,
+        60_000,
       )
       await ended(collector, 'SIGKILL')
       await Promise.all(senders)

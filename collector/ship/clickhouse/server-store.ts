@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import { type ClickHouseClient, createClient } from '@clickhouse/client'
 import { failureOf, insertSettings, parseRows, type Store } from './store.ts'
 
@@ -17,12 +18,13 @@ function clientStore(client: ClickHouseClient): Store {
   return {
     async insert({ table, rows, token }) {
       try {
-        await client.insert({
-          table,
+        // Not `insert`: of JSONEachRow it takes objects only, and would write again what is written already.
+        const { stream } = await client.exec({
+          query: `INSERT INTO ${table} FORMAT JSONEachRow`,
           values: Readable.from([rows], { objectMode: false }),
-          format: 'JSONEachRow',
           clickhouse_settings: { ...insertSettings, insert_deduplication_token: token },
         })
+        await buffer(stream)
         return { status: 'ok' }
       } catch (error) {
         return failureOf(error)
