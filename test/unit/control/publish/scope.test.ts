@@ -8,23 +8,26 @@ const namesIn = (yaml: string, kind: 'sidecar' | 'gateway', service: string) =>
 
 test('under deny a sidecar hears of itself and of those whose intentions let it in', () => {
   assert.deepEqual(namesIn(demoMesh, 'sidecar', 'report'), [
+    'identity',
     'listener',
     'telemetry',
     'upstream/expense',
     'upstream/report',
   ])
   assert.deepEqual(namesIn(demoMesh, 'sidecar', 'expense'), [
+    'identity',
     'listener',
     'telemetry',
     'upstream/expense',
     'upstream/rates',
   ])
-  assert.deepEqual(namesIn(demoMesh, 'sidecar', 'plain'), ['listener', 'telemetry', 'upstream/plain'])
+  assert.deepEqual(namesIn(demoMesh, 'sidecar', 'plain'), ['identity', 'listener', 'telemetry', 'upstream/plain'])
 })
 
 test('under allow a sidecar hears of every service', () => {
   const mesh = demoMesh.replace('default: deny', 'default: allow')
   assert.deepEqual(namesIn(mesh, 'sidecar', 'plain'), [
+    'identity',
     'listener',
     'telemetry',
     'upstream/expense',
@@ -35,7 +38,7 @@ test('under allow a sidecar hears of every service', () => {
 })
 
 test('a gateway hears of the services that its routes name', () => {
-  assert.deepEqual(namesIn(demoMesh, 'gateway', 'edge'), ['listener', 'telemetry', 'upstream/report'])
+  assert.deepEqual(namesIn(demoMesh, 'gateway', 'edge'), ['identity', 'listener', 'telemetry', 'upstream/report'])
 })
 
 test('who follows a route to another service hears of that one, too, also in a circle', () => {
@@ -47,6 +50,7 @@ services:
   caller: {}
 `
   assert.deepEqual(namesIn(mesh, 'sidecar', 'caller'), [
+    'identity',
     'listener',
     'telemetry',
     'upstream/a',
