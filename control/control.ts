@@ -238,7 +238,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
         catalog,
         streams,
         membership,
-        onCertificateSeen: store.identity.holds,
+        onCertificateSeen: identity.heldBy,
       })
     },
   })

@@ -29,6 +29,7 @@ export interface Authorities {
    * publishes it and then tells `spread` in which epoch.
    */
   begin(nowMs: number): Promise<{ status: 'begun'; root: string } | { status: 'refused'; reason: string; hint: string }>
+  /** The epoch that brought the new root, since when proxies can have applied it. */
   spread(epoch: number): void
   /** Moves the rotation on when it is time; what happened is told. `leavesUntilMs` is known here. */
   look(seen: Omit<Seen, 'leavesUntilMs'>): Looked

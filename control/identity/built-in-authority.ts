@@ -114,8 +114,9 @@ export async function builtInAuthority(parts: BuiltInParts): Promise<Authorities
       return { status: 'begun', root: root.fingerprint }
     },
     spread(epoch) {
+      // Not kept: after a restart everything is published anew, in another epoch.
       const now = current()
-      if (now.step === 'spreading') keep({ ...now, epoch }, [])
+      if (now.step === 'spreading') rotation = { ...now, epoch }
     },
     look(seen) {
       const now = current()

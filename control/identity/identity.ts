@@ -41,6 +41,10 @@ export interface Identity {
   issue(order: IssueOrder): Promise<Issue>
   rotate(): Promise<{ status: 'begun'; root: string } | { status: 'refused'; reason: string; hint: string }>
   reset(): Promise<{ status: 'done'; root: string } | { status: 'refused'; reason: string; hint: string }>
+  /** Notes whose a certificate is. For people only: what cannot be written is not known. */
+  heldBy(serial: string, instance: string): void
+  /** Whether a certificate was signed by what we trust, whatever the time. */
+  issuedHere(der: Buffer): boolean
   /** Moves on what time moves on; to be called about once a second. */
   look(): void
   /** Control's own, when it has one; renewed at half of its life. */
@@ -201,6 +205,21 @@ export async function createIdentity(parts: IdentityParts): Promise<Identity> {
         },
       }
     },
+    heldBy(serial, instance) {
+      try {
+        store.holds(serial, instance)
+      } catch {
+        // The state store tells by itself that the disk refuses.
+      }
+    },
+    issuedHere(der) {
+      const certificate = new X509Certificate(der)
+      const issuing = authorities.issuing(clock.wall())
+      const signers = [...roots(), ...(issuing.status === 'ready' ? [issuing.authority.certificate] : [])]
+      return signers
+        .map(pem => new X509Certificate(pem))
+        .some(signer => certificate.checkIssued(signer) && certificate.verify(signer.publicKey))
+    },
     async rotate() {
       const begun = await authorities.begin(clock.wall())
       if (begun.status === 'refused') return begun
@@ -218,7 +237,11 @@ export async function createIdentity(parts: IdentityParts): Promise<Identity> {
       return done
     },
     look() {
-      lookAtRotation()
+      try {
+        lookAtRotation()
+      } catch (error) {
+        events.rotationStuck((error as Error).message)
+      }
       keepOwn()
     },
     get tls() {

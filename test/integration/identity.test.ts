@@ -139,6 +139,31 @@ test('a certificate renews its own service only, and another mesh’s certificat
   assert.equal(nothing.body.error, 'no-proof')
 })
 
+test('a certificate that ended while control was away is renewed, but opens nothing else, and a forged one neither', {
+  timeout,
+}, async t => {
+  // arrange
+  const { at, control, make } = await started(t, { certificateLifetime: 1000 })
+  const report = await joined(control, 'report', (await make({ kind: 'join', services: ['report'] })).token)
+  const elsewhere = await started(t, { certificateLifetime: 1000 })
+  const foreign = await joined(elsewhere.control, 'report', (await elsewhere.make({ kind: 'join' })).token)
+  await until(
+    'both have ended',
+    () => Date.now(),
+    now => now > Math.max(Date.parse(report.notAfter), Date.parse(foreign.notAfter)),
+  )
+  await control.close()
+  const again = await startControl(t, at, [], { doors: 'tokens' })
+  // act and assert
+  const stream = await ask(again, registration('report', 'report-1'), { tls: report.tls })
+  assert.equal(stream.status, 401)
+  assert.match(stream.body.message!, /expired at/)
+  const forged = await order(again, 'report', await askForCertificate(), { tls: { ...foreign.tls, ca: report.tls.ca } })
+  assert.equal(forged.status, 401)
+  const renewed = await order(again, 'report', await askForCertificate(), { tls: report.tls })
+  assert.equal(renewed.status, 200, JSON.stringify(renewed.body))
+})
+
 test('a one-time token gets one key a certificate, also when its answer was lost, and no second key', {
   timeout,
 }, async t => {
