@@ -6,6 +6,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { pino } from 'pino'
 import { pinOf } from '../../control/identity/certificates.ts'
 import type { AuthorityStatus } from '../../control/identity/identity-status.ts'
 import type { TokenStatus } from '../../control/identity/token-routes.ts'
@@ -380,6 +381,24 @@ test('every change is written down: who, what, from where, and what came of it; 
   assert.match(entries[0]!['reason']!, /was good for once/)
   for (const secret of [token.split('.')[1]!, admin.split('.')[1]!])
     assert.ok(!JSON.stringify(entries).includes(secret))
+})
+
+test('a first start says the admin token once, a second never, and neither has anything to complain of', {
+  timeout,
+}, async t => {
+  const at = place(t)
+  const lines: string[] = []
+  const log = pino({ level: 'debug' }, { write: line => void lines.push(line) })
+  const first = await startControl(t, at, [], { doors: 'tokens' }, log)
+  const secret = adminOf(at)
+  await first.close()
+  const second = await startControl(t, at, [], { doors: 'tokens' }, log)
+  await second.close()
+  assert.equal(lines.filter(line => line.includes(secret)).length, 1)
+  assert.deepEqual(
+    lines.filter(line => (JSON.parse(line) as { level: number }).level >= 50),
+    [],
+  )
 })
 
 test('keys and tokens lie in files of mode 600, and the state holds no key in the clear', { timeout }, async t => {
