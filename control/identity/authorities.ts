@@ -22,6 +22,11 @@ export interface Authorities {
   readonly rotation: Rotation
   /** What signs at this moment (wall clock, ms). */
   issuing(nowMs: number): Issuing
+  /**
+   * What signs control's own certificate: the root that stays, with the way to the one that goes. So whoever trusts either of the two knows
+   * control, be it by a join token of today or by a snapshot of last week.
+   */
+  issuingOwn(nowMs: number): Issuing
   /** The newest first; never empty. */
   trusted(): TrustedRoot[]
   /**

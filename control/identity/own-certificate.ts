@@ -4,7 +4,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Authorities } from './authorities.ts'
 import type { Authority, Leaf, LeafNames } from './certificates.ts'
 import type { IdentityEvents } from './events.ts'
-import { issuingRoot } from './rotation.ts'
+import { lastingRoot } from './rotation.ts'
 
 export interface TlsIdentity {
   /** Leaf first, the root last: who knows nothing yet can compare it with a pin. */
@@ -42,9 +42,12 @@ export function ownCertificate(parts: {
   let toldLocked = ''
 
   const roots = () => authorities.trusted().map(({ certificate }) => certificate)
-  const wantedFor = () => `${parts.trustDomain()} ${issuingRoot(authorities.rotation)}`
+  const wantedFor = () => {
+    const { rotation } = authorities
+    return `${parts.trustDomain()} ${lastingRoot(rotation)} ${rotation.step === 'steady' ? 'alone' : 'taking over'}`
+  }
   const renew = async () => {
-    const issuing = authorities.issuing(clock.wall())
+    const issuing = authorities.issuingOwn(clock.wall())
     if (issuing.status === 'locked') {
       if (toldLocked !== issuing.reason) events.locked(issuing.reason, issuing.hint)
       toldLocked = issuing.reason
