@@ -1,9 +1,10 @@
 import type { FastifyRequest } from 'fastify'
 import type { Clock } from '../../runtime/clock.ts'
+import { peerFacts } from '../../runtime/peer-certificate.ts'
 import type { Visitor } from '../door.ts'
 import type { IdentityEvents } from './events.ts'
 import { type FailureLimit, isLoopback, peerKey } from './failure-limit.ts'
-import { type HomeMesh, judgePeer, peerFacts } from './peer.ts'
+import { type HomeMesh, judgePeer } from './peer.ts'
 import type { TokenBook } from './token-book.ts'
 import { fitsService, readAuthorization } from './tokens.ts'
 

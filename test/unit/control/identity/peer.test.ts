@@ -3,7 +3,8 @@ import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { failureLimit, isLoopback, peerKey } from '../../../../control/identity/failure-limit.ts'
-import { judgePeer, type PeerFacts } from '../../../../control/identity/peer.ts'
+import { judgePeer } from '../../../../control/identity/peer.ts'
+import type { PeerFacts } from '../../../../runtime/peer-certificate.ts'
 import { testAuthority } from '../../../support/certificates.ts'
 
 const home = { trustDomain: 'demo.mesh', dc: 'dc1' }

@@ -1,18 +1,19 @@
 import { createServer as createHttpServer, type Server as HttpServer, type RequestListener } from 'node:http'
-import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import { createServer as createHttpsServer } from 'node:https'
 import { createServer, type Socket } from 'node:net'
-import { type Address, formatAddress, listen } from '../../runtime/address.ts'
-import type { Clock } from '../../runtime/clock.ts'
-import { tlsOrPlain } from '../../runtime/tls-or-plain.ts'
+import { type Address, formatAddress, listen } from './address.ts'
+import type { Clock } from './clock.ts'
+import { tlsOrPlain } from './tls-or-plain.ts'
 
-/** Control's one port: TLS and clear text, told apart by the first byte, answered by the same handler. */
-export interface Port {
+/** One port that takes TLS and clear text, told apart by the first byte, answered by the same handler. */
+export interface TwoWayPort {
   /** For fastify: the clear-text side. */
   readonly plain: HttpServer
   listen(address: Address): Promise<string>
   /** From now on new connections see this certificate; those that are open stay. Before the first, TLS is turned away. */
   setTls(tls: { cert: string; key: string; ca: string[] }): void
-  close(): Promise<void>
+  /** Takes no connection any more, lets requests under way end for `graceMs`, then cuts what is left. */
+  close(graceMs?: number): Promise<void>
 }
 
 export interface PortEvents {
@@ -23,18 +24,33 @@ export interface PortEvents {
 const FIRST_BYTE_MS = 10_000
 const WAITING_MAX = 10_000
 const HANDSHAKE_MS = 10_000
+const CLOSE_LOOK_MS = 20
 const MIN_VERSION = 'TLSv1.2'
 /** Longer than clients keep a connection for their next question, so that it is they who close. */
 const KEEP_ALIVE_MS = 72_000
 
-export function openPort(handler: RequestListener, clock: Clock, events: PortEvents): Port {
+export interface PortSettings {
+  /** How long a request may take to arrive; 0: for ever, for bodies that are streams. Default: Node's. */
+  requestTimeoutMs?: number
+}
+
+export function openTwoWayPort(
+  handler: RequestListener,
+  clock: Clock,
+  events: PortEvents,
+  { requestTimeoutMs }: PortSettings = {},
+): TwoWayPort {
   const plain = createHttpServer(handler)
   const secure = createHttpsServer(
     // A certificate is asked for and not insisted on: a token is another proof. What it proves is judged request by request.
     { requestCert: true, rejectUnauthorized: false, minVersion: MIN_VERSION, handshakeTimeout: HANDSHAKE_MS },
     handler,
   )
-  for (const server of [plain, secure]) server.keepAliveTimeout = KEEP_ALIVE_MS
+  const servers = [plain, secure] as const
+  for (const server of servers) {
+    server.keepAliveTimeout = KEEP_ALIVE_MS
+    if (requestTimeoutMs !== undefined) server.requestTimeout = requestTimeoutMs
+  }
   const sockets = new Set<Socket>()
   let certified = false
   const drop = (socket: Socket, why: string) => {
@@ -59,7 +75,7 @@ export function openPort(handler: RequestListener, clock: Clock, events: PortEve
     async listen(address) {
       const taken = await listen(front, address)
       // Neither server listens itself; this begins their watch over slow heads and requests.
-      for (const server of [plain, secure] as (HttpServer | HttpsServer)[]) server.emit('listening')
+      for (const server of servers) server.emit('listening')
       return formatAddress(taken)
     },
     setTls(tls) {
@@ -67,14 +83,18 @@ export function openPort(handler: RequestListener, clock: Clock, events: PortEve
       secure.setSecureContext({ ...tls, minVersion: MIN_VERSION })
       certified = true
     },
-    async close() {
+    async close(graceMs = 0) {
       peek.close()
       const closed = new Promise<void>(resolve => {
         if (front.listening) front.close(() => resolve())
         else resolve()
       })
-      plain.close()
-      secure.close()
+      const endMs = performance.now() + graceMs
+      while (sockets.size > 0 && performance.now() < endMs) {
+        for (const server of servers) server.closeIdleConnections()
+        await new Promise(resolve => setTimeout(resolve, CLOSE_LOOK_MS))
+      }
+      for (const server of servers) server.close()
       for (const socket of sockets) socket.destroy()
       await closed
     },
