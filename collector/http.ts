@@ -1,3 +1,4 @@
+import type { RequestListener, Server } from 'node:http'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import { type Address, formatAddress } from '../runtime/address.ts'
 
@@ -10,8 +11,9 @@ export interface Refusal {
  * An HTTP server with the collector's manners: refusals are `{error}`, streams may last for days (no request timeout),
  * and closing waits for requests under way, then ends what idles.
  */
-export function httpServer(bodyBytesMax: number): FastifyInstance {
+export function httpServer(bodyBytesMax: number, openServer?: (handler: RequestListener) => Server): FastifyInstance {
   const app = fastify({
+    ...(openServer && { serverFactory: openServer }),
     logger: false,
     bodyLimit: bodyBytesMax,
     requestTimeout: 0,
