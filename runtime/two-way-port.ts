@@ -59,7 +59,12 @@ export function openTwoWayPort(
   }
   const peek = tlsOrPlain(
     {
-      tls: socket => (certified ? secure.emit('connection', socket) : drop(socket, 'no-certificate')),
+      tls(socket) {
+        if (!certified) return drop(socket, 'no-certificate')
+        // As a tls.Server has it: a peer that leaves in the middle of a handshake is gone, and not waited for.
+        socket.allowHalfOpen = false
+        secure.emit('connection', socket)
+      },
       plain: socket => plain.emit('connection', socket),
     },
     { clock, firstByteMs: FIRST_BYTE_MS, waitingMax: WAITING_MAX, onDropped: drop },

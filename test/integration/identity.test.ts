@@ -4,8 +4,10 @@ import { once } from 'node:events'
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
 import { pino } from 'pino'
 import { pinOf } from '../../control/identity/certificates.ts'
 import type { AuthorityStatus } from '../../control/identity/identity-status.ts'
@@ -488,4 +490,23 @@ test('files for others hold a token that works, keep it over a restart, and thei
   const again = await startControl(t, at, [], { doors: 'tokens', ...files })
   assert.equal(text(files.joinTokenFile), join_)
   await joined(again, 'report', join_)
+})
+
+test('garbage on the port, in either tongue, ends its own connection and nothing else', { timeout }, async t => {
+  const { control, admin } = await started(t)
+  const { hostname, port } = new URL(control.base)
+  const send = (bytes: Buffer) =>
+    new Promise<void>(resolve => {
+      const socket = connect(Number(port), hostname, () => socket.end(bytes))
+      socket.on('error', () => {})
+      socket.on('close', () => resolve())
+      socket.resume()
+    })
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.boolean(), async (bytes, asTls) => {
+      await send(Buffer.from(asTls ? [22, 3, 1, ...bytes] : [...bytes]))
+    }),
+    { numRuns: 60 },
+  )
+  assert.equal((await ask(control, '/v1/status', { token: admin })).status, 200)
 })
