@@ -8,7 +8,6 @@ import { type Checks, healthRoutes, metricsRoute } from '../runtime/ops.ts'
 import { programVersion } from '../runtime/program-version.ts'
 import type { CollectorSettings } from './config.ts'
 import { collectorEvents } from './events.ts'
-import { guardedPort } from './guarded-port.ts'
 import { httpServer, listenOn } from './http.ts'
 import { trafficRollup } from './live/rollup.ts'
 import { liveStream } from './live/stream.ts'
@@ -82,8 +81,7 @@ export async function createCollector(
     refused: events.receive.refused,
   })
 
-  const guarded = settings.controlRoots === undefined ? undefined : await guardedPort(settings.controlRoots, clock, log)
-  const api = httpServer(settings.bodyBytesMax, guarded?.open)
+  const api = httpServer(settings.bodyBytesMax)
   const recent = recentTraces({ tracesMax: settings.recentTracesMax, bytesMax: settings.recentBytesMax })
   const budget = memoryBudget(settings.memoryBytesMax)
   events.receive.watch({
@@ -109,7 +107,7 @@ export async function createCollector(
 
   const window = liveWindow({ reportersMax: settings.reportersMax, keysMax: settings.trafficKeysMax }, clock.now())
   const live = liveStream(api, { protocol: PROTOCOL, program: 'collector', version: programVersion }, events.live)
-  const reports = receiveReports(api, window, clock, events.reports, guarded?.check)
+  const reports = receiveReports(api, window, clock, events.reports)
   const store = (rows: readonly string[]) => {
     events.receive.received('live', 'traffic', rows.length)
     return keep('live', 'traffic', rows)
@@ -129,7 +127,6 @@ export async function createCollector(
 
   const checks = (): Checks => ({
     ...shipping.checks(),
-    ...guarded?.checks(),
     ...(storage === undefined
       ? {
           clickhouse: {
@@ -155,14 +152,13 @@ export async function createCollector(
     onTick(window.tick(clock.now(), time))
     live.close()
     await api.close()
-    await guarded?.close(SHIP_GRACE_MS)
     await store(rollup.take(time))
     await shipping.close(SHIP_GRACE_MS)
     await Promise.all([quarantine.close(), health.close(), telemetry.close()])
   }
   try {
     const addresses = {
-      zipkin: await (guarded?.listen(api, settings.zipkin) ?? listenOn(api, settings.zipkin)),
+      zipkin: await listenOn(api, settings.zipkin),
       health: await listenOn(health, settings.health),
       telemetry: await listenOn(telemetry, settings.telemetry),
     }

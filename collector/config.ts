@@ -74,13 +74,6 @@ export const collectorSettings = {
     default: { host: '127.0.0.1', port: 8888 },
     group: 'Listens on:',
   },
-  controlRoots: {
-    flag: '--control-roots <url|file>',
-    describe:
-      'take reports over TLS only, from proxies that prove their service by a certificate of this mesh: the URL of control, or a file with its /v1/identity/roots',
-    read: text,
-    group: 'Listens on:',
-  },
   jaeger: {
     flag: '--jaeger <url>',
     describe: 'Jaeger or Zipkin that also gets every span, as Zipkin JSON; without a path, /api/v2/spans is meant',

@@ -1,4 +1,3 @@
-import type { RequestListener, Server } from 'node:http'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import { type Address, formatAddress } from '../runtime/address.ts'
 
@@ -11,9 +10,8 @@ export interface Refusal {
  * An HTTP server with the collector's manners: refusals are `{error}`, streams may last for days (no request timeout),
  * and closing waits for requests under way, then ends what idles.
  */
-export function httpServer(bodyBytesMax: number, openServer?: (handler: RequestListener) => Server): FastifyInstance {
+export function httpServer(bodyBytesMax: number): FastifyInstance {
   const app = fastify({
-    ...(openServer && { serverFactory: openServer }),
     logger: false,
     bodyLimit: bodyBytesMax,
     requestTimeout: 0,

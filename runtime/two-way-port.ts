@@ -12,8 +12,8 @@ export interface TwoWayPort {
   listen(address: Address): Promise<string>
   /** From now on new connections see this certificate; those that are open stay. Before the first, TLS is turned away. */
   setTls(tls: { cert: string; key: string; ca: string[] }): void
-  /** Takes no connection any more, lets requests under way end for `graceMs`, then cuts what is left. */
-  close(graceMs?: number): Promise<void>
+  /** Takes no connection any more, and cuts those that are open. */
+  close(): Promise<void>
 }
 
 export interface PortEvents {
@@ -24,22 +24,11 @@ export interface PortEvents {
 const FIRST_BYTE_MS = 10_000
 const WAITING_MAX = 10_000
 const HANDSHAKE_MS = 10_000
-const CLOSE_LOOK_MS = 20
 const MIN_VERSION = 'TLSv1.2'
 /** Longer than clients keep a connection for their next question, so that it is they who close. */
 const KEEP_ALIVE_MS = 72_000
 
-export interface PortSettings {
-  /** How long a request may take to arrive; 0: for ever, for bodies that are streams. Default: Node's. */
-  requestTimeoutMs?: number
-}
-
-export function openTwoWayPort(
-  handler: RequestListener,
-  clock: Clock,
-  events: PortEvents,
-  { requestTimeoutMs }: PortSettings = {},
-): TwoWayPort {
+export function openTwoWayPort(handler: RequestListener, clock: Clock, events: PortEvents): TwoWayPort {
   const plain = createHttpServer(handler)
   const secure = createHttpsServer(
     // A certificate is asked for and not insisted on: a token is another proof. What it proves is judged request by request.
@@ -47,10 +36,7 @@ export function openTwoWayPort(
     handler,
   )
   const servers = [plain, secure] as const
-  for (const server of servers) {
-    server.keepAliveTimeout = KEEP_ALIVE_MS
-    if (requestTimeoutMs !== undefined) server.requestTimeout = requestTimeoutMs
-  }
+  for (const server of servers) server.keepAliveTimeout = KEEP_ALIVE_MS
   const sockets = new Set<Socket>()
   let certified = false
   const drop = (socket: Socket, why: string) => {
@@ -88,17 +74,12 @@ export function openTwoWayPort(
       secure.setSecureContext({ ...tls, minVersion: MIN_VERSION })
       certified = true
     },
-    async close(graceMs = 0) {
+    async close() {
       peek.close()
       const closed = new Promise<void>(resolve => {
         if (front.listening) front.close(() => resolve())
         else resolve()
       })
-      const endMs = performance.now() + graceMs
-      while (sockets.size > 0 && performance.now() < endMs) {
-        for (const server of servers) server.closeIdleConnections()
-        await new Promise(resolve => setTimeout(resolve, CLOSE_LOOK_MS))
-      }
       for (const server of servers) server.close()
       for (const socket of sockets) socket.destroy()
       await closed

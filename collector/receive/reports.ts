@@ -12,7 +12,6 @@ import type { Clock } from '../../runtime/clock.ts'
 import { lineSplitter } from '../../runtime/ndjson.ts'
 import type { ReportEvents } from '../events-live.ts'
 import type { LiveWindow, ReporterStream } from '../live/window.ts'
-import { everybody, type ReporterCheck } from './reporter-proof.ts'
 
 /** A proxy sends four lines a second, also when idle. After this much silence its stream is taken for dead. */
 const SILENCE_MS_MAX = 10_000
@@ -22,7 +21,7 @@ const BAD_LINES_MAX = 100
 
 /** How a stream ended: what the proxy is answered. */
 interface Ending {
-  code: 200 | 400 | 403 | 408 | 409 | 413 | 503
+  code: 200 | 400 | 408 | 409 | 413 | 503
   reason: string
 }
 
@@ -37,14 +36,13 @@ export function receiveReports(
   window: LiveWindow,
   clock: Clock,
   events: ReportEvents,
-  check: ReporterCheck = everybody,
 ): ReportReceiver {
   const open = new Set<(ending: Ending) => void>()
   app.register(async scope => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
     scope.post('/v1/reports', async (request, reply) => {
-      const ending = await readReports(request.raw, window, clock, events, check, open)
+      const ending = await readReports(request.raw, window, clock, events, open)
       return answer(reply, request.raw, ending)
     })
   })
@@ -71,17 +69,10 @@ function readReports(
   window: LiveWindow,
   clock: Clock,
   events: ReportEvents,
-  check: ReporterCheck,
   open: Set<(ending: Ending) => void>,
 ): Promise<Ending> {
   return new Promise(resolve => {
-    const connection = reportConnection(
-      window,
-      clock,
-      events,
-      hello => check(request.socket, hello),
-      ending => end(ending),
-    )
+    const connection = reportConnection(window, clock, events, ending => end(ending))
     let lastByteAt = clock.now()
     let ended = false
     const cancelWatch = clock.every(SILENCE_CHECK_MS, () => {
@@ -112,13 +103,7 @@ function readReports(
 }
 
 /** What one stream says, line by line: first who it is, then its reports. */
-function reportConnection(
-  window: LiveWindow,
-  clock: Clock,
-  events: ReportEvents,
-  check: (hello: ReportHello) => string | undefined,
-  end: (ending: Ending) => void,
-) {
+function reportConnection(window: LiveWindow, clock: Clock, events: ReportEvents, end: (ending: Ending) => void) {
   let hello: ReportHello | undefined
   let stream: ReporterStream | undefined
   let badLines = 0
@@ -130,8 +115,6 @@ function reportConnection(
     if (read.status === 'invalid') return { code: 400, reason: `the first line is no report hello: ${read.reason}` }
     const refusal = refusalOf(read.value, 'collector')
     if (refusal) return { code: 400, reason: refusal }
-    const notItself = check(read.value)
-    if (notItself !== undefined) return { code: 403, reason: `${read.value.instance} may not report: ${notItself}` }
     const opened = window.open(read.value, clock.now(), reason => end({ code: 409, reason }))
     if (opened.status === 'refused') return { code: 503, reason: opened.reason }
     hello = read.value
