@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Running } from '../runtime/lifecycle.ts'
 import type { Log } from '../runtime/log.ts'
 import { createApi } from './api/api.ts'
+import { intentionRoutes } from './api/intention-routes.ts'
 import { proxies as proxyStates } from './api/proxies.ts'
 import { listenApi } from './api/server.ts'
 import { controlChecks } from './checks.ts'
@@ -17,6 +18,7 @@ import { controlGauges } from './gauges.ts'
 import { createJudge, type Judge, type Resumed } from './judge/judge.ts'
 import { createMembership } from './membership.ts'
 import { decisionShipper } from './publish/decision-shipper.ts'
+import { intentionsOf } from './publish/intentions.ts'
 import { publication as createPublication } from './publish/publication.ts'
 import { sectionBook } from './publish/section-book.ts'
 import { endpointsOf } from './publish/sections.ts'
@@ -161,7 +163,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
     onFollowerCut: events.followerCut,
     onFailure: events.apiFailed,
     pageFolder,
-    otherRoutes: app =>
+    otherRoutes: app => {
       snapshotRoutes(app, {
         clock,
         version: release,
@@ -169,7 +171,14 @@ export async function createControl(settings: ControlSettings, { clock, random, 
         catalog,
         streams,
         membership,
-      }),
+      })
+      intentionRoutes(app, {
+        config: () => reconciler.mesh.config,
+        file: () => settings.config,
+        intentionsOf,
+        lineOf: rule => reconciler.mesh.ruleLines.get(rule) ?? 0,
+      })
+    },
   })
   const meshProblems = () => source.status().problems
   const { view } = reconciler
