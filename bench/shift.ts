@@ -139,6 +139,8 @@ const children = [
   ]),
   program('control', [
     'control',
+    '--doors',
+    'open-loopback',
     '--config',
     file,
     '--data',

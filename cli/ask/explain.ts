@@ -3,7 +3,7 @@ import type { Explanation } from '../../proxy/route/explain.ts'
 import { settingsOrExit, usageError } from '../../runtime/command.ts'
 import { flag, listOf, text } from '../../runtime/setting-readers.ts'
 import type { Invocation } from '../../runtime/settings.ts'
-import { AskError, asking, askSettings, controlUrl, getJson } from './client.ts'
+import { AskError, asking, askSettings, controlUrl, getJson, tokenOf } from './client.ts'
 
 const program = {
   name: 'trimtab explain',
@@ -45,7 +45,10 @@ export async function explainCommand(invocation: Invocation): Promise<void> {
   if (values.from === undefined) usageError(program.name, '--from is needed: who calls? A service or a gateway')
   const from = values.from
   await asking(program.name, async () => {
-    const { proxies } = await getJson<{ proxies: ListedProxy[] }>(new URL('/v1/proxies', controlUrl(values)))
+    const { proxies } = await getJson<{ proxies: ListedProxy[] }>(
+      new URL('/v1/proxies', controlUrl(values)),
+      tokenOf(values),
+    )
     const caller = proxies.find(({ service, admin }) => service === from && admin !== null)
     if (caller === undefined)
       throw new AskError(

@@ -70,6 +70,8 @@ export async function planDemo(settings: PlanSettings, ports: Ports): Promise<Pl
     script: trimtab,
     args: [
       'control',
+      '--doors',
+      'open-loopback',
       '--config',
       settings.meshFile,
       '--data',
