@@ -12,6 +12,7 @@ export interface Standing {
   reportProblem: string
   spansProblem: string
   app: { reachable: boolean; detail: string } | undefined
+  identity: { ok: boolean; detail: string } | undefined
 }
 
 export function checksOf(standing: Standing): Checks {
@@ -45,6 +46,7 @@ export function checksOf(standing: Standing): Checks {
   }
   if (standing.app !== undefined)
     checks['application'] = { ok: standing.app.reachable, required: false, detail: standing.app.detail }
+  if (standing.identity !== undefined) checks['identity'] = { ...standing.identity, required: false }
   checks['report'] = { ok: standing.reportProblem === '', required: false, detail: standing.reportProblem || 'heard' }
   checks['spans'] = { ok: standing.spansProblem === '', required: false, detail: standing.spansProblem || 'sent' }
   return checks

@@ -12,6 +12,8 @@ import type { Exchange, Stage } from './exchange.ts'
 import type { Failure } from './failures.ts'
 import { identityOf, registrationOf } from './identity.ts'
 import { addressOf, endpointAddresses, metricsSources, openListeners } from './listeners.ts'
+import { identityCheck, meshIdentity, secureStream } from './mesh-identity.ts'
+import { inboundSecurity } from './mesh-security.ts'
 import { accessLog, noAccessLog } from './observe/access-log.ts'
 import { proxyRegistry, trafficFamilies } from './observe/families.ts'
 import { randomIds } from './observe/ids.ts'
@@ -27,7 +29,9 @@ import { explain } from './route/explain.ts'
 import { policyInForce } from './route/policy.ts'
 import { createInboundRouter, createRouter } from './route/router.ts'
 import type { Subscription } from './route/subscription.ts'
+import { connectSocket } from './send/connect.ts'
 import { fusesOf } from './send/fused.ts'
+import { meshConnect } from './send/mesh-connect.ts'
 import { createSender } from './send/sender.ts'
 import { ALONE_UPSTREAM, upstreamsOf } from './standing.ts'
 
@@ -54,6 +58,7 @@ export async function createProxy(
 ): Promise<Proxy> {
   const self = identityOf(role, settings)
   const policy = policyInForce(firstPolicy(role, settings, log)) // read by every stage, written by the subscription only
+  const mesh = meshIdentity(role, settings, { policy, clock, random, log }) // key and certificate, kept renewed; before the first listener
   const traceSettings = () =>
     policy.current.telemetry ?? {
       sample: settings.sample,
@@ -67,7 +72,11 @@ export async function createProxy(
     settings.accessLog === 'off' ? noAccessLog : accessLog(settings.accessLog, settings.accessLogFile, clock)
 
   const refuse = (exchange: Exchange, failure: Failure) => answerWith(exchange, failure, clock.now())
-  const sender = createSender({ clock, random, log, refuse }) // endpoint, pool, deadline, retries: an attempt is its business alone
+  const connect =
+    mesh === undefined
+      ? connectSocket
+      : meshConnect({ credentials: mesh, wall: clock.wall, problem: () => mesh.told().detail })
+  const sender = createSender({ clock, random, log, refuse, connect }) // endpoint, pool, deadline, retries: an attempt is its business alone
   const routing = { policy, random, next: sender.send, refuse }
   let writer = spanWriter({ ...self, address: '', sharedSpanContext: false })
   const observing = {
@@ -105,7 +114,8 @@ export async function createProxy(
     gateway: observed(createRouter(routing)),
     bound: (service: string) => observed(createRouter(routing, service)),
   }
-  const listeners = await openListeners(role, settings, entrances, { clock, log })
+  const security = { inbound: inboundSecurity(mesh, policy, clock.wall) }
+  const listeners = await openListeners(role, settings, entrances, { clock, log, security })
   policy.onReplace(({ telemetry }) => {
     writer = spanWriter({
       ...self,
@@ -135,6 +145,7 @@ export async function createProxy(
       reportProblem: report.problem,
       spansProblem: spans.problem,
       app: app?.state,
+      identity: identityCheck(mesh, policy.current),
     })
   const drain = () => {
     draining = true
@@ -194,6 +205,7 @@ export async function createProxy(
     ...endpointAddresses(metrics, admin),
   }
   control = followControl(role, settings, registrationOf(role, settings, self, addresses), {
+    secure: secureStream(mesh, clock.wall),
     policy,
     clock,
     random,
@@ -206,6 +218,7 @@ export async function createProxy(
     await control?.close() // first: other proxies must stop sending here while what runs is finished
     await Promise.all(listeners.map(({ listener }) => listener.close(settings.drain)))
     sender.close()
+    mesh?.close()
     app?.close()
     await Promise.all([spans.close(1000), report.close(), requestLog.close(), metrics.close(), admin.close()])
   }
