@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import { COLLECTOR_AUDIENCE } from '../protocol/identity.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Running } from '../runtime/lifecycle.ts'
 import type { Log } from '../runtime/log.ts'
@@ -141,6 +142,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
           random,
           decisionsAfter: store.decisionsAfter,
           shippedTo: Number(store.kept('shippedTo') ?? 0),
+          proof: () => identity.prove(COLLECTOR_AUDIENCE),
           events,
         })
   decisions.follow(events.decided)

@@ -18,7 +18,7 @@ import type { Exchange, Stage } from './exchange.ts'
 import type { Failure } from './failures.ts'
 import { identityOf, registrationOf } from './identity.ts'
 import { addressOf, endpointAddresses, metricsSources, openListeners } from './listeners.ts'
-import { identityCheck, meshIdentity, secureStream } from './mesh-identity.ts'
+import { identityCheck, meshIdentity, proofToCollector, secureStream } from './mesh-identity.ts'
 import { inboundSecurity } from './mesh-security.ts'
 import { accessLog, noAccessLog } from './observe/access-log.ts'
 import { authorizationFamilies } from './observe/authorization-families.ts'
@@ -115,6 +115,7 @@ export async function createProxy(
     traffic,
     fuses: () => fusesOf(sender.clusters()),
     standing: () => ({ epoch: policy.current.epoch, refused: control?.state.refused }),
+    proof: () => proofToCollector(mesh, clock.wall),
     clock,
     random,
     log,

@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { controlSpiffeId, type IssuedCertificate, spiffeIdOf, type TrustedRoots } from '../../protocol/identity.ts'
 import type { MeshConfig } from '../../protocol/mesh-config/config.ts'
+import { proveByCertificate } from '../../runtime/certificate-proof.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { IdentityInForce } from '../publish/sections.ts'
 import type { IdentityStore } from '../state/identity-store.ts'
@@ -46,6 +47,8 @@ export interface Identity {
   /** Control's own, when it has one; renewed at half of its life. */
   readonly tls: TlsIdentity | undefined
   readonly tlsUntilMs: number | undefined
+  /** Proves to `audience` that control speaks; undefined while it has no certificate. */
+  prove(audience: string): Promise<string | undefined>
 }
 
 export interface IdentityParts {
@@ -226,6 +229,9 @@ export async function createIdentity(parts: IdentityParts): Promise<Identity> {
     },
     get tlsUntilMs() {
       return tlsUntilMs
+    },
+    async prove(audience) {
+      return tls && (await proveByCertificate({ chainPem: tls.cert, keyPem: tls.key }, audience, clock.wall()))
     },
   }
 }
