@@ -12,6 +12,8 @@ export interface ListenerShape {
   sample: number
   spansCollector: string | undefined
   sharedSpanContext: boolean
+  /** HTTP filters that come before the router. */
+  filters?: readonly Record<string, unknown>[]
 }
 
 /** config.listener.v3.Listener with its HTTP connection manager. */
@@ -33,6 +35,7 @@ export function envoyListener(listener: ListenerShape): Record<string, unknown> 
               stat_prefix: listener.name,
               ...routesOf(listener),
               http_filters: [
+                ...(listener.filters ?? []),
                 {
                   name: 'envoy.filters.http.router',
                   typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },

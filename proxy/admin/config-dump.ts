@@ -1,5 +1,6 @@
 import { envoyClusters } from '../../protocol/envoy/clusters.ts'
 import { envoyListener, type ListenerShape } from '../../protocol/envoy/listeners.ts'
+import { envoyRbac } from '../../protocol/envoy/rbac.ts'
 import { envoyGatewayRouteConfig, envoyRouteConfig } from '../../protocol/envoy/routes.ts'
 import type { AdminView, ListenerView } from './view.ts'
 
@@ -48,7 +49,8 @@ export function configDump(view: AdminView): unknown {
 }
 
 function shapeOf(view: AdminView, listener: ListenerView): ListenerShape {
-  const { telemetry, listener: self } = view.policy()
+  const { telemetry, listener: self, intentions } = view.policy()
+  const judged = listener.direction === 'inbound' && intentions !== undefined
   return {
     name: listener.name,
     address: listener.address,
@@ -59,5 +61,6 @@ function shapeOf(view: AdminView, listener: ListenerView): ListenerShape {
     sample: telemetry?.sample ?? 1,
     spansCollector: view.spansUrl(),
     sharedSpanContext: telemetry?.sharedSpanContext ?? false,
+    ...(judged ? { filters: [envoyRbac(intentions, self?.trustDomain ?? '')] } : {}),
   }
 }

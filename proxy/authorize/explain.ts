@@ -38,12 +38,14 @@ export interface CallExplanation {
 export async function explainCall(policy: Policy, question: CallQuestion, tokens: Tokens): Promise<CallExplanation> {
   const standing = standingOf(policy)
   const exchange = exchangeOf({ ...question, direction: 'inbound' })
-  exchange.source = question.source
-  exchange.sourceId = question.sourceId
+  // In clear text nobody shows who he is, whoever asks.
+  const shown = policy.listener?.mtls !== 'off'
+  exchange.source = shown ? question.source : ''
+  exchange.sourceId = shown ? question.sourceId : ''
   const about = {
     status: 'judged' as const,
     service: policy.listener?.service ?? '',
-    source: question.source,
+    source: exchange.source,
     path: exchange.request.target,
     epoch: policy.epoch,
   }

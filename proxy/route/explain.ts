@@ -6,7 +6,7 @@ import { stickyKeyOf } from './split.ts'
 
 /** What it would meet, or why it goes nowhere. */
 export type Explanation =
-  | { status: 'refused'; flag: string; reason: string; detail: string; httpStatus: number }
+  | { status: 'refused'; flag: string; reason: string; detail: string; httpStatus: number; epoch: number }
   | {
       status: 'routed'
       service: string
@@ -32,6 +32,7 @@ export function explain(policy: Policy, question: Question): Explanation {
       reason: refused.reason,
       detail: refused.detail,
       httpStatus: refused.status,
+      epoch: policy.epoch,
     }
   const { upstream, split } = policy.upstreams.get(exchange.service)!
   const sticky =
