@@ -24,6 +24,8 @@ const FIRST_BYTE_MS = 10_000
 const WAITING_MAX = 10_000
 const HANDSHAKE_MS = 10_000
 const MIN_VERSION = 'TLSv1.2'
+/** Longer than clients keep a connection for their next question, so that it is they who close. */
+const KEEP_ALIVE_MS = 72_000
 
 export function openPort(handler: RequestListener, clock: Clock, events: PortEvents): Port {
   const plain = createHttpServer(handler)
@@ -32,6 +34,7 @@ export function openPort(handler: RequestListener, clock: Clock, events: PortEve
     { requestCert: true, rejectUnauthorized: false, minVersion: MIN_VERSION, handshakeTimeout: HANDSHAKE_MS },
     handler,
   )
+  for (const server of [plain, secure]) server.keepAliveTimeout = KEEP_ALIVE_MS
   const sockets = new Set<Socket>()
   let certified = false
   const drop = (socket: Socket, why: string) => {

@@ -16,6 +16,8 @@ export interface IdentityEvents {
   limited(peer: string | undefined): void
   rootMade(fingerprint: string): void
   rotated(step: string, why: string, leftBehind: readonly string[]): void
+  /** A step could not be written down: it is tried again. */
+  rotationStuck(reason: string): void
   locked(reason: string, hint: string): void
   ownCertificate(notAfterMs: number): void
   ownCertificateFailed(reason: string): void
@@ -77,6 +79,7 @@ export function identityEvents(log: Log, registry: Registry): IdentityEvents {
         `root rotation: ${why}`,
       )
     },
+    rotationStuck: reason => log.error(`root rotation: the next step cannot be written, it is tried again: ${reason}`),
     locked: (reason, hint) => log.error(`no certificate can be issued: ${reason}. ${hint}`),
     ownCertificate: notAfterMs =>
       log.debug({ until: new Date(notAfterMs).toISOString() }, 'own TLS certificate renewed'),

@@ -16,7 +16,13 @@ export type Peer =
 export interface PeerFacts {
   /** OpenSSL followed the chain to a trusted root, when the connection began; else its word for what was wrong. */
   chain: { holds: true } | { holds: false; problem: string }
-  certificate: Pick<X509Certificate, 'subjectAltName' | 'ca' | 'validFromDate' | 'validToDate' | 'serialNumber'>
+  certificate: Pick<X509Certificate, 'subjectAltName' | 'ca' | 'validFromDate' | 'validToDate' | 'serialNumber' | 'raw'>
+}
+
+/** How long after its end a certificate may still be renewed, and whether one was signed by what we trust. */
+export interface RenewalGrace {
+  ms: number
+  issuedHere: boolean
 }
 
 export interface HomeMesh {
@@ -33,15 +39,21 @@ export function peerFacts(socket: Socket): PeerFacts | undefined {
   return { certificate, chain: socket.authorized ? { holds: true } : { holds: false, problem } }
 }
 
-/** Judges what was shown. The clock is asked each time: a connection may outlive the certificate that it began with. */
-export function judgePeer(facts: PeerFacts | undefined, nowMs: number, home: HomeMesh): Peer {
+/**
+ * Judges what was shown. The clock is asked each time: a connection may outlive the certificate that it began with. With a grace an
+ * expired one is proof, too: then OpenSSL's word on the chain counts for nothing, for of several problems it tells the last.
+ */
+export function judgePeer(facts: PeerFacts | undefined, nowMs: number, home: HomeMesh, grace?: RenewalGrace): Peer {
   if (!facts) return { status: 'none' }
   const { certificate, chain } = facts
   const [from, to] = [certificate.validFromDate, certificate.validToDate]
-  if (nowMs >= to.getTime()) return refused('expired', `the certificate expired at ${to.toISOString()}`)
+  const isLate = nowMs >= to.getTime()
+  const isForgiven = isLate && grace?.issuedHere === true && nowMs < to.getTime() + grace.ms
+  if (isLate && !isForgiven) return refused('expired', `the certificate expired at ${to.toISOString()}`)
   if (nowMs < from.getTime())
     return refused('not-yet-valid', `the certificate is not valid before ${from.toISOString()}`)
-  if (!chain.holds) return refused('untrusted', `the certificate leads to no trusted root (${chain.problem})`)
+  if (!chain.holds && !isForgiven)
+    return refused('untrusted', `the certificate leads to no trusted root (${chain.problem})`)
   // One name and no other: a second one would let two services be meant.
   const id = /^URI:(spiffe:\/\/[^\s,"]+)$/.exec(certificate.subjectAltName ?? '')?.[1]
   const named = id === undefined || certificate.ca ? undefined : serviceOfSpiffeId(id)
