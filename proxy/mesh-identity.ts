@@ -1,3 +1,5 @@
+import { COLLECTOR_AUDIENCE } from '../protocol/identity.ts'
+import { proveByCertificate } from '../runtime/certificate-proof.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { CertificateView } from './admin/view.ts'
@@ -64,6 +66,12 @@ export function secureStream(identity: Renewal | undefined, wall: () => number):
     return connectionToControl(own, own, wall)
   }, CONNECT_TIMEOUT_MS)
   return { connector, ready }
+}
+
+/** Proves to the collector whose reports these are; undefined where there is no certificate to prove it with. */
+export async function proofToCollector(identity: Renewal | undefined, wall: () => number): Promise<string | undefined> {
+  const own = identity?.current
+  return own === undefined ? undefined : await proveByCertificate(own, COLLECTOR_AUDIENCE, wall())
 }
 
 /** What /ready says of it; undefined where nothing asks for an identity. */

@@ -16,6 +16,8 @@ export interface ListenerShape {
   sample: number
   spansCollector: string | undefined
   sharedSpanContext: boolean
+  /** HTTP filters that come before the router. */
+  filters?: readonly Record<string, unknown>[]
 }
 
 /** config.listener.v3.Listener with its HTTP connection manager. */
@@ -57,6 +59,7 @@ function filtersOf(listener: ListenerShape): Record<string, unknown>[] {
         stat_prefix: listener.name,
         ...routesOf(listener),
         http_filters: [
+          ...(listener.filters ?? []),
           {
             name: 'envoy.filters.http.router',
             typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },

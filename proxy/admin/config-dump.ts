@@ -1,5 +1,6 @@
 import { envoyClusters } from '../../protocol/envoy/clusters.ts'
 import { envoyListener, type ListenerShape } from '../../protocol/envoy/listeners.ts'
+import { envoyRbac } from '../../protocol/envoy/rbac.ts'
 import { envoyGatewayRouteConfig, envoyRouteConfig } from '../../protocol/envoy/routes.ts'
 import { envoyDownstreamTls, envoyUpstreamTls } from '../../protocol/envoy/tls.ts'
 import type { Upstream } from '../../protocol/snapshot.ts'
@@ -76,7 +77,8 @@ function downstreamTls(view: AdminView, direction: ListenerView['direction']): R
 }
 
 function shapeOf(view: AdminView, listener: ListenerView): ListenerShape {
-  const { telemetry, listener: self } = view.policy()
+  const { telemetry, listener: self, intentions } = view.policy()
+  const judged = listener.direction === 'inbound' && intentions !== undefined
   return {
     name: listener.name,
     address: listener.address,
@@ -89,5 +91,6 @@ function shapeOf(view: AdminView, listener: ListenerView): ListenerShape {
     sample: telemetry?.sample ?? 1,
     spansCollector: view.spansUrl(),
     sharedSpanContext: telemetry?.sharedSpanContext ?? false,
+    ...(judged ? { filters: [envoyRbac(intentions, self?.trustDomain ?? '')] } : {}),
   }
 }

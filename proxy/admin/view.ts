@@ -2,8 +2,10 @@ import type { Registry } from 'prom-client'
 import type { Log } from '../../runtime/log.ts'
 import type { Checks } from '../../runtime/ops.ts'
 import type { ListenerStats } from '../accept/stats.ts'
+import type { Question } from '../asked-exchange.ts'
+import type { CallExplanation, CallQuestion } from '../authorize/explain.ts'
 import type { Direction } from '../exchange.ts'
-import type { Explanation, Question } from '../route/explain.ts'
+import type { Explanation } from '../route/explain.ts'
 import type { Policy } from '../route/policy.ts'
 import type { ClusterStats, EndpointStats } from '../send/stats.ts'
 
@@ -21,6 +23,8 @@ export interface AdminView {
   registry: Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>
   checks: () => Checks
   explain: (question: Question) => Explanation
+  /** Of a call to the own application. */
+  explainCall: (question: CallQuestion) => Promise<CallExplanation>
   log: Log
   /** LIVE, DRAINING or INITIALIZING, as Envoy's server_info says it. */
   state: () => 'LIVE' | 'DRAINING' | 'INITIALIZING'

@@ -7,8 +7,11 @@ import type { TLSSocket } from 'node:tls'
 import { issueLeaf, pinOf, serialNumber } from '../../control/identity/certificates.ts'
 import { checkCsr } from '../../control/identity/csr.ts'
 import { controlSpiffeId, type Identity, type JoinToken, spiffeIdOf } from '../../protocol/identity.ts'
+import type { Intentions } from '../../protocol/intentions.ts'
 import type { SnapshotLine } from '../../protocol/snapshot.ts'
 import { type TestAuthority, testAuthority } from './certificates.ts'
+
+const everybody: Intentions = { default: 'allow', rules: [], jwt: {} }
 
 /** Control as far as proxies ask it who they are: roots, certificates, snapshots; with hands on what it says. */
 export interface FakeControl {
@@ -22,7 +25,7 @@ export interface FakeControl {
   lifetimeMs: number
   /** 0: as it should be; else the status that every request for a certificate gets. */
   refuseWith: number
-  /** Sections of a service's snapshot; `identity` is added. All its streams hear of it at once. */
+  /** Sections of a service's snapshot; `identity` is added, and intentions that let everybody in unless others are told. All its streams hear of it at once. */
   tell(service: string, sections: Record<string, unknown>): void
   /** Trusts these roots from now on, and issues from the last of them. */
   rotate(authorities: TestAuthority[]): void
@@ -55,7 +58,7 @@ export async function fakeControl(lifetimeMs = 3_600_000, trustDomain = 'demo.me
   }
 
   function snapshot(service: string): string {
-    const sections = { ...told.get(service), identity: identityFor(service) }
+    const sections = { intentions: everybody, ...told.get(service), identity: identityFor(service) }
     const line: SnapshotLine = {
       epoch,
       sections: Object.fromEntries(Object.entries(sections).map(([name, value]) => [name, { version: epoch, value }])),
