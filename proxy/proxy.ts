@@ -18,7 +18,7 @@ import type { Exchange, Stage } from './exchange.ts'
 import type { Failure } from './failures.ts'
 import { identityOf, registrationOf } from './identity.ts'
 import { addressOf, endpointAddresses, metricsSources, openListeners } from './listeners.ts'
-import { identityCheck, meshIdentity, proofToCollector, secureStream } from './mesh-identity.ts'
+import { certificatesShown, identityCheck, meshIdentity, proofToCollector, secureStream } from './mesh-identity.ts'
 import { inboundSecurity } from './mesh-security.ts'
 import { accessLog, noAccessLog } from './observe/access-log.ts'
 import { authorizationFamilies } from './observe/authorization-families.ts'
@@ -217,6 +217,7 @@ export async function createProxy(
     policy: () => policy.current,
     clusters: sender.clusters,
     listeners: listenerViews,
+    certificates: () => certificatesShown(mesh, settings),
     spansUrl: () => settings.zipkin ?? policy.current.telemetry?.spansUrl,
     registry,
     checks,

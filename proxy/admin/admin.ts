@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type Address, listen } from '../../runtime/address.ts'
 import { logLevels } from '../../runtime/log.ts'
+import { certs } from './certs.ts'
 import { clustersJson, clustersText } from './clusters.ts'
 import { configDump } from './config-dump.ts'
 import { explainAnswer } from './explain.ts'
@@ -43,6 +44,7 @@ const paths: Record<string, Path> = {
     help: 'upstreams and their hosts (?format=json)',
     answer: (view, query) => (query.get('format') === 'json' ? json(clustersJson(view)) : text(clustersText(view))),
   },
+  '/certs': { method: 'GET', help: 'certificates shown and roots trusted', answer: view => json(certs(view)) },
   '/config_dump': { method: 'GET', help: 'the policy in force', answer: view => json(configDump(view)) },
   '/listeners': { method: 'GET', help: 'where requests come in (?format=json)', answer: listeners },
   '/stats': { method: 'GET', help: 'every value (?filter=regex&format=json|prometheus)', answer: stats },

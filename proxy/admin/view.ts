@@ -17,6 +17,8 @@ export interface AdminView {
   policy: () => Policy
   clusters: () => { stats: ClusterStats; endpoints: Iterable<EndpointStats> }[]
   listeners: () => ListenerView[]
+  /** What is shown to others, of each kind; empty where nothing is. */
+  certificates: () => CertificateView[]
   spansUrl: () => string | undefined
   registry: Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>
   checks: () => Checks
@@ -30,6 +32,18 @@ export interface AdminView {
   drain: () => void
   quit: () => void
   clock: { wall(): number; now(): number }
+}
+
+/** Without its key: that is nobody's to look at. */
+export interface CertificateView {
+  /** `mesh`: this proxy's own in the mesh; `gateway`: shown to users. */
+  use: 'mesh' | 'gateway'
+  chainPem: string
+  roots: readonly string[]
+  /** Where it is kept, or `<inline>`. */
+  path: string
+  minVersion: string
+  requireClientCertificate: boolean
 }
 
 export interface ListenerView {

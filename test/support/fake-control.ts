@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { issueLeaf, pinOf, serialNumber } from '../../control/identity/certificates.ts'
 import { checkCsr } from '../../control/identity/csr.ts'
@@ -43,6 +44,7 @@ export async function fakeControl(lifetimeMs = 3_600_000, trustDomain = 'demo.me
   const given: FakeControl['given'] = []
   const told = new Map<string, Record<string, unknown>>()
   const streams = new Map<ServerResponse, string>()
+  const sockets = new Set<Duplex>()
   let epoch = 0
   let server: Server | undefined
   let port = 0
@@ -143,6 +145,10 @@ export async function fakeControl(lifetimeMs = 3_600_000, trustDomain = 'demo.me
       else if (url.pathname === '/v1/snapshots') stream(url, request, response)
       else response.writeHead(404).end()
     })
+    opened.on('connection', socket => {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+    })
     await new Promise<void>(resolve => opened.listen(port, '127.0.0.1', resolve))
     port = (opened.address() as AddressInfo).port
     server = opened
@@ -152,8 +158,9 @@ export async function fakeControl(lifetimeMs = 3_600_000, trustDomain = 'demo.me
     const leaving = server
     server = undefined
     if (leaving === undefined) return Promise.resolve()
-    leaving.closeAllConnections()
-    return new Promise(resolve => leaving.close(() => resolve()))
+    const left = new Promise<void>(resolve => leaving.close(() => resolve()))
+    for (const socket of sockets) socket.destroy()
+    return left
   }
 
   const control: FakeControl = {
