@@ -167,7 +167,7 @@ export class Http2Connection {
     state.nextOwnId += 2
     state.streams.set(stream.id, stream)
     state.stats.streamsOpened++
-    stream.answersHead = head.method === 'HEAD'
+    stream.bodiless = head.method === 'HEAD'
     stream.tunnel = head.method === 'CONNECT'
     stream.ended = ended
     stream.endSent = ended
