@@ -34,6 +34,8 @@ const ID_MAX = 2 ** 31 - 1
  *   `drained()` when it says 'drain'; `socketClosed(reason)` when it is gone.
  * A server's user is given a stream by onRequest, and answers with informational*, head, data*, end, or reset.
  * A client's user is given one by `open`, and goes on with data*, end, or reset.
+ * In the words of an exchange: abort and onAbort are `reset`; resumeRequest and resumeResponse are `consumed` with the bytes that were held
+ * back; a sink that takes all at once says `consumed` from within onData.
  * Whatever is called on a stream that is closed does nothing: there is no need to ask before.
  */
 export class Http2Connection {
