@@ -33,7 +33,7 @@ const commands: Record<string, Entry> = {
     load: async () => (await import('./ask/decisions.ts')).decisionsCommand,
   },
   explain: {
-    summary: 'which route, version and endpoint a request would meet',
+    summary: 'which route, version, endpoint and intention a request would meet',
     load: async () => (await import('./ask/explain.ts')).explainCommand,
   },
   config: { summary: 'check or show a mesh file', load: async () => (await import('./ask/config.ts')).configCommand },

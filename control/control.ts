@@ -1,8 +1,10 @@
 import { fileURLToPath } from 'node:url'
+import { COLLECTOR_AUDIENCE } from '../protocol/identity.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Running } from '../runtime/lifecycle.ts'
 import type { Log } from '../runtime/log.ts'
 import { type Api, createApi } from './api/api.ts'
+import { intentionRoutes } from './api/intention-routes.ts'
 import { proxies as proxyStates } from './api/proxies.ts'
 import { controlChecks } from './checks.ts'
 import type { ControlSettings } from './config.ts'
@@ -16,6 +18,7 @@ import { controlGauges } from './gauges.ts'
 import { createJudge, type Judge, type Resumed } from './judge/judge.ts'
 import { createMembership } from './membership.ts'
 import { decisionShipper } from './publish/decision-shipper.ts'
+import { intentionsOf } from './publish/intentions.ts'
 import { publication as createPublication } from './publish/publication.ts'
 import { sectionBook } from './publish/section-book.ts'
 import { endpointsOf } from './publish/sections.ts'
@@ -119,6 +122,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
           random,
           decisionsAfter: store.decisionsAfter,
           shippedTo: Number(store.kept('shippedTo') ?? 0),
+          proof: () => identity.own.prove(COLLECTOR_AUDIENCE),
           events,
         })
   decisions.follow(events.decided)
@@ -207,6 +211,12 @@ export async function createControl(settings: ControlSettings, { clock, random, 
         streams,
         membership,
         onCertificateSeen: identity.heldBy,
+      })
+      intentionRoutes(app, {
+        config: () => reconciler.mesh.config,
+        file: () => settings.config,
+        intentionsOf,
+        lineOf: rule => reconciler.mesh.ruleLines.get(rule) ?? 0,
       })
     },
   })

@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { controlSpiffeId } from '../../protocol/identity.ts'
+import { proveByCertificate } from '../../runtime/certificate-proof.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Authorities } from './authorities.ts'
 import type { Authority, Leaf, LeafNames } from './certificates.ts'
@@ -20,6 +21,8 @@ export interface OwnCertificate {
   readonly untilMs: number | undefined
   /** To be called about once a second. Resolves when what was due is done, or told to have failed. */
   look(): Promise<void>
+  /** Proves to `audience` that control speaks; undefined while it has no certificate. */
+  prove(audience: string): Promise<string | undefined>
 }
 
 export function ownCertificate(parts: {
@@ -91,6 +94,9 @@ export function ownCertificate(parts: {
             renewing = undefined
           })
       await renewing
+    },
+    async prove(audience) {
+      return tls && (await proveByCertificate({ chainPem: tls.cert, keyPem: tls.key }, audience, clock.wall()))
     },
   }
 }

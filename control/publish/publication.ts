@@ -1,5 +1,6 @@
 import type { MeshConfig } from '../../protocol/mesh-config/config.ts'
 import type { Registration } from '../../protocol/snapshot.ts'
+import { intentionsSection } from './intentions.ts'
 import { scopesOf } from './scope.ts'
 import type { SectionBook } from './section-book.ts'
 import {
@@ -18,6 +19,8 @@ import type { SnapshotStreams } from './streams.ts'
 export interface MeshView {
   config: MeshConfig
   caPems: ReadonlyMap<string, string>
+  /** Texts of the key files of token providers, by provider. */
+  jwks: ReadonlyMap<string, string>
   registered(service: string): readonly Registration[]
   inForce(service: string): InForce
 }
@@ -78,7 +81,9 @@ export function publication(
       const values = new Map<string, unknown>([['telemetry', telemetrySection(view.config, urls)], ...identities(view)])
       for (const [name, service] of view.config.services) {
         values.set(`upstream/${name}`, upstreamOf(name, view))
-        if (!service.outside) values.set(`listener/sidecar/${name}`, sidecarListener(view.config, service))
+        if (service.outside) continue
+        values.set(`listener/sidecar/${name}`, sidecarListener(view.config, service))
+        values.set(`intentions/${name}`, intentionsSection(view.config, name, view.jwks))
       }
       for (const name of view.config.gateways.keys())
         values.set(`listener/gateway/${name}`, gatewayListener(view.config, name))

@@ -293,6 +293,7 @@ test('every route has a door, and each opens for those it is for', { timeout }, 
     'GET /v1/proxies',
     'GET /v1/services',
     'GET /v1/services/{service}',
+    'GET /v1/services/{service}/intentions',
     'GET /v1/status',
   ])
   assert.equal(
