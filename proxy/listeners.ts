@@ -25,7 +25,7 @@ export async function openListeners(
   role: Role,
   settings: ProxySettings,
   entrances: Entrances,
-  { security, ...parts }: { clock: Clock; log: Log; security: { inbound: () => Security } },
+  { security, ...parts }: { clock: Clock; log: Log; security: { inbound: () => Security; gateway: () => Security } },
 ): Promise<NamedListener[]> {
   const opened: NamedListener[] = []
   const limits = { connectionsMax: settings.maxConnections }
@@ -36,7 +36,7 @@ export async function openListeners(
     handler: Stage,
   ): Promise<void> => {
     const trusts = direction === 'gateway' && settings.trustForwarded ? () => true : undefined
-    const secured = direction === 'inbound' ? security.inbound : undefined
+    const secured = direction === 'outbound' ? undefined : security[direction]
     const listener = await createListener(
       {
         address,
