@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { Identity } from './identity.ts'
 import { Intentions } from './intentions.ts'
+import { OidcLogin } from './oidc.ts'
 import { TextMatch } from './text-match.ts'
 
 /**
@@ -147,6 +148,8 @@ export const Listener = Type.Object({
   }),
   /** Gateway only: routes from the outside to services. */
   routes: Type.Array(Route),
+  /** Gateway only. */
+  oidc: Type.Optional(OidcLogin),
   mtls: Type.Union([Type.Literal('strict'), Type.Literal('permissive'), Type.Literal('off')]),
 })
 export type Listener = Static<typeof Listener>

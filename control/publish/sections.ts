@@ -99,7 +99,7 @@ const noApp: Listener['app'] = {
 
 /** Section `listener` of a gateway's proxies; from the outside nobody brings a mesh identity. */
 export function gatewayListener(mesh: MeshConfig, name: string): Listener {
-  const routes = mesh.gateways.get(name)?.routes ?? []
+  const { routes = [], oidc } = mesh.gateways.get(name) ?? {}
   return {
     mesh: mesh.mesh,
     trustDomain: mesh.trustDomain,
@@ -108,6 +108,7 @@ export function gatewayListener(mesh: MeshConfig, name: string): Listener {
     protocol: 'http',
     app: noApp,
     routes,
+    ...(oidc && { oidc }),
     mtls: 'off',
   }
 }

@@ -1,3 +1,4 @@
+import type { OidcLogin } from '../oidc.ts'
 import type { BalancingPolicy, Limits, PassiveHealthCheck, Retries, Route, Stickiness } from '../snapshot.ts'
 import type { TextMatch } from '../text-match.ts'
 
@@ -144,4 +145,6 @@ export type GatewayConfig = {
   listen: string
   /** First match wins; `to.service` stands in each. */
   routes: Route[]
+  /** Absent: nobody has to log in. */
+  oidc?: OidcLogin
 }

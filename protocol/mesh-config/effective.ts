@@ -1,7 +1,7 @@
 import { stringify } from 'yaml'
 import type { PassiveHealthCheck, Retries, Route, RouteMatch } from '../snapshot.ts'
 import type { GatewayConfig, MeshConfig, OutlierConfig, ServiceConfig, SloConfig } from './config.ts'
-import { writtenJwt, writtenMeshRule, writtenRule, writtenTexts } from './effective-intentions.ts'
+import { writtenJwt, writtenMeshRule, writtenOidc, writtenRule, writtenTexts } from './effective-intentions.ts'
 import { formatDuration, formatShare } from './units.ts'
 
 /**
@@ -69,8 +69,8 @@ function writtenService(service: ServiceConfig) {
   }
 }
 
-function writtenGateway({ listen, routes }: GatewayConfig) {
-  return { listen, routes: routes.map(writtenRoute) }
+function writtenGateway({ listen, routes, oidc }: GatewayConfig) {
+  return { listen, routes: routes.map(writtenRoute), oidc: oidc && writtenOidc(oidc) }
 }
 
 function writtenRoute({ name, match, to, rewrite, timeoutMs, retries }: Route) {

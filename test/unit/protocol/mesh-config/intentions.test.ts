@@ -172,3 +172,40 @@ jwt:
     'jwt.p.jwks: found file and url, allowed: one of file or url',
   )
 })
+
+describe('a login at a gateway', () => {
+  const login = (fields: string) =>
+    `mesh: m\ngateways: { edge: { listen: "127.0.0.1:0", oidc: { issuer: https://i, clientId: c, clientSecretFile: f, publicUrl: https://p, ${fields} } } }`
+  it('has a default for all that a careful operator would choose', () =>
+    assert.deepEqual(readGood(login('')).config.gateways.get('edge')?.oidc, {
+      issuer: 'https://i',
+      clientId: 'c',
+      clientSecretFile: 'f',
+      publicUrl: 'https://p',
+      scopes: ['openid', 'profile', 'email'],
+      callbackPath: '/oauth2/callback',
+      logoutPath: '/oauth2/logout',
+      sessionMs: 28_800_000,
+      cookie: '__Host-trimtab-session',
+      protect: ['/'],
+      open: [],
+      forward: {},
+    }))
+  refused(
+    'is not in clear text, save on this machine',
+    login('').replace('https://p', 'http://shop.example').replace('https://i', 'http://127.0.0.1:1'),
+    'gateways.edge.oidc.publicUrl: found http://shop.example, allowed: https://, or http:// on this machine alone: who can listen could log in as anybody',
+  )
+  refused(
+    'knows its origin, asks who logs in, and forwards no header of others',
+    login('scopes: [email], forward: { sub: cookie }').replace('https://p', 'https://p/shop'),
+    'gateways.edge.oidc.publicUrl: found https://p/shop, allowed: an origin such as https://shop.example, without a path',
+    'gateways.edge.oidc.scopes: found email, allowed: openid among the scopes: without it nobody says who logged in',
+    'gateways.edge.oidc.forward.sub: found cookie, allowed: a header of your own such as x-user: this one belongs to HTTP, to traces or to proxies',
+  )
+  refused(
+    'has two paths of its own',
+    login('callbackPath: /x, logoutPath: /x'),
+    'gateways.edge.oidc.callbackPath: found /x, allowed: another path than logoutPath',
+  )
+})
