@@ -12,6 +12,7 @@ export interface Standing {
   reportProblem: string
   spansProblem: string
   app: { reachable: boolean; detail: string } | undefined
+  identity: { ok: boolean; detail: string } | undefined
   /** Token providers with what is wrong with their keys; '' when nothing is. */
   tokenKeys: { provider: string; problem: string; keys: number }[]
 }
@@ -47,6 +48,7 @@ export function checksOf(standing: Standing): Checks {
   }
   if (standing.app !== undefined)
     checks['application'] = { ok: standing.app.reachable, required: false, detail: standing.app.detail }
+  if (standing.identity !== undefined) checks['identity'] = { ...standing.identity, required: false }
   for (const { provider, problem, keys } of standing.tokenKeys)
     checks[`jwt ${provider}`] = {
       ok: problem === '',

@@ -1,3 +1,4 @@
+import type { JoinToken } from '../protocol/identity.ts'
 import {
   address,
   commonSettings,
@@ -128,6 +129,12 @@ export const settings = {
     default: 'http://127.0.0.1:8500',
     group: whom,
   },
+  joinTokenFile: {
+    flag: '--join-token-file <file>',
+    describe: 'holds the join token, the proof for the first certificate; or TRIMTAB_PROXY_JOIN_TOKEN is the token',
+    read: text,
+    group: whom,
+  },
   snapshot: { flag: '--snapshot <file>', describe: 'a policy file instead of control', read: text, group: whom },
   collector: {
     flag: '--collector <url>',
@@ -137,7 +144,19 @@ export const settings = {
   },
   zipkin: { flag: '--zipkin <url>', describe: 'where spans go, default: what control says', read: url, group: whom },
 
-  data: { flag: '--data <directory>', describe: 'keeps the last good snapshot', read: text, group: how },
+  data: {
+    flag: '--data <directory>',
+    describe: 'keeps the last good snapshot, and key and certificate (mode 0600)',
+    read: text,
+    group: how,
+  },
+  tlsMin: {
+    flag: '--tls-min <version>',
+    describe: '1.3 | 1.2: oldest TLS that is spoken within the mesh',
+    read: oneOf('1.3', '1.2'),
+    default: '1.3' as const,
+    group: how,
+  },
   sample: {
     flag: '--sample <share>',
     describe: 'alone: share of new traces that is kept, 0 to 1',
@@ -204,7 +223,10 @@ export const settings = {
   ...commonSettings,
 } as const
 
-export type ProxySettings = ValuesOf<typeof settings>
+export type ProxySettings = ValuesOf<typeof settings> & {
+  /** A secret, so it has no flag: join-token.ts reads it. */
+  joinToken?: JoinToken | undefined
+}
 
 function metricsUrl(given: string): string {
   return given === 'none' ? given : url(given)

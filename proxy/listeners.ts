@@ -2,6 +2,7 @@ import { type Address, formatAddress } from '../runtime/address.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createListener, type Listener } from './accept/listener.ts'
+import type { Security } from './accept/security.ts'
 import { defaultAppMetrics, type ProxySettings, type Role } from './config.ts'
 import type { Direction, Stage } from './exchange.ts'
 
@@ -24,7 +25,7 @@ export async function openListeners(
   role: Role,
   settings: ProxySettings,
   entrances: Entrances,
-  parts: { clock: Clock; log: Log },
+  { security, ...parts }: { clock: Clock; log: Log; security: { inbound: () => Security } },
 ): Promise<NamedListener[]> {
   const opened: NamedListener[] = []
   const limits = { connectionsMax: settings.maxConnections }
@@ -35,8 +36,16 @@ export async function openListeners(
     handler: Stage,
   ): Promise<void> => {
     const trusts = direction === 'gateway' && settings.trustForwarded ? () => true : undefined
+    const secured = direction === 'inbound' ? security.inbound : undefined
     const listener = await createListener(
-      { address, direction, limits, allowConnect: false, ...(trusts === undefined ? {} : { trusts }) },
+      {
+        address,
+        direction,
+        limits,
+        allowConnect: false,
+        security: secured,
+        ...(trusts === undefined ? {} : { trusts }),
+      },
       { handler, ...parts },
     )
     opened.push({ name, listener })

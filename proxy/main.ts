@@ -5,6 +5,7 @@ import { createLog } from '../runtime/log.ts'
 import type { Invocation } from '../runtime/settings.ts'
 import { startApp } from './app-process.ts'
 import { program, roleOf, settings } from './config.ts'
+import { joinTokenOf, withoutJoinToken } from './join-token.ts'
 
 /** Past the drain: reports, spans and files get this long to be closed. */
 const CLOSE_MS = 1500
@@ -14,11 +15,17 @@ export async function proxyCommand(invocation: Invocation): Promise<void> {
   const { values, operands } = settingsOrExit(program, settings, invocation)
   const role = roleOf(values)
   if (role.kind === 'unclear') usageError(program.name, `${role.reason} (see ${program.name} --help)`)
+  const joined = joinTokenOf(values.joinTokenFile, invocation.env)
+  if (joined.status === 'invalid') usageError(program.name, joined.reason)
   const log = createLog({ program: 'proxy', level: values.logLevel, format: values.logFormat })
   const start = async () => {
     const { createProxy } = await import('./proxy.ts')
     const quit = () => process.kill(process.pid, 'SIGTERM')
-    const proxy = await createProxy(role, values, { clock: systemClock, random: Math.random, log, quit })
+    const proxy = await createProxy(
+      role,
+      { ...values, joinToken: joined.token },
+      { clock: systemClock, random: Math.random, log, quit },
+    )
     process.stdout.write(`${JSON.stringify({ msg: 'ready', addresses: proxy.addresses })}\n`)
     if (operands.length === 0) return proxy
     return besideApp(proxy, operands)
@@ -28,7 +35,7 @@ export async function proxyCommand(invocation: Invocation): Promise<void> {
 
 /** Starts the application; its end is the proxy's end and its exit code ours. On our own end it is told first, and drained with us. */
 function besideApp(proxy: { close(): Promise<void> }, command: readonly string[]): { close(): Promise<void> } {
-  const app = startApp(command, process.env)
+  const app = startApp(command, withoutJoinToken(process.env))
   let closing = false
   void app.ended.then(async code => {
     if (closing) return

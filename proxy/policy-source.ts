@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { readerOf } from '../protocol/read.ts'
 import { type Registration, SnapshotLine } from '../protocol/snapshot.ts'
-import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { ProxySettings, Role } from './config.ts'
 import { type LastGood, lastGoodFile } from './route/last-good.ts'
-import { applyLine, emptyPolicy, type Policy, type PolicyInForce } from './route/policy.ts'
-import { type Subscription, subscribe } from './route/subscription.ts'
+import { applyLine, emptyPolicy, type Policy } from './route/policy.ts'
+import { type Subscription, type SubscriptionParts, subscribe } from './route/subscription.ts'
 import { aloneSnapshot } from './standing.ts'
 
 const readLine = readerOf(SnapshotLine, 64 * 1024 * 1024)
@@ -40,7 +39,7 @@ export function followControl(
   role: Role,
   settings: ProxySettings,
   registration: Registration | undefined,
-  parts: { policy: PolicyInForce; clock: Clock; random: () => number; log: Log },
+  parts: Pick<SubscriptionParts, 'secure' | 'policy' | 'clock' | 'random' | 'log'>,
 ): Subscription | undefined {
   if (role.kind === 'alone' || registration === undefined || settings.snapshot !== undefined) return undefined
   return subscribe({ controlUrl: settings.control, registration, lastGood: lastGoodOf(settings), ...parts })

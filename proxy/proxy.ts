@@ -22,6 +22,8 @@ import type { Exchange, Stage } from './exchange.ts'
 import type { Failure } from './failures.ts'
 import { identityOf, registrationOf } from './identity.ts'
 import { addressOf, endpointAddresses, metricsSources, openListeners } from './listeners.ts'
+import { identityCheck, meshIdentity, proofToCollector, secureStream } from './mesh-identity.ts'
+import { inboundSecurity } from './mesh-security.ts'
 import { accessLog, noAccessLog } from './observe/access-log.ts'
 import { authorizationFamilies } from './observe/authorization-families.ts'
 import { proxyRegistry, trafficFamilies } from './observe/families.ts'
@@ -32,6 +34,7 @@ import { createObserver } from './observe/observer.ts'
 import { trafficReport } from './observe/report.ts'
 import { spanWriter } from './observe/span.ts'
 import { spanShipper } from './observe/span-shipper.ts'
+import { tlsFamilies } from './observe/tls-families.ts'
 import { createTraffic } from './observe/traffic.ts'
 import { listenerFamilies, proxyFamilies, upstreamFamilies } from './observe/upstream-families.ts'
 import { firstPolicy, followControl } from './policy-source.ts'
@@ -40,7 +43,9 @@ import { explain } from './route/explain.ts'
 import { policyInForce } from './route/policy.ts'
 import { createInboundRouter, createRouter } from './route/router.ts'
 import type { Subscription } from './route/subscription.ts'
+import { connectSocket } from './send/connect.ts'
 import { fusesOf } from './send/fused.ts'
+import { meshConnect } from './send/mesh-connect.ts'
 import { createSender } from './send/sender.ts'
 import { ALONE_UPSTREAM, upstreamsOf } from './standing.ts'
 
@@ -67,6 +72,7 @@ export async function createProxy(
 ): Promise<Proxy> {
   const self = identityOf(role, settings)
   const policy = policyInForce(firstPolicy(role, settings, log)) // read by every stage, written by the subscription only
+  const mesh = meshIdentity(role, settings, { policy, clock, random, log }) // key and certificate, kept renewed; before the first listener
   const traceSettings = () =>
     policy.current.telemetry ?? {
       sample: settings.sample,
@@ -80,7 +86,11 @@ export async function createProxy(
     settings.accessLog === 'off' ? noAccessLog : accessLog(settings.accessLog, settings.accessLogFile, clock)
 
   const refuse = (exchange: Exchange, failure: Failure) => answerWith(exchange, failure, clock.now())
-  const sender = createSender({ clock, random, log, refuse }) // endpoint, pool, deadline, retries: an attempt is its business alone
+  const connect =
+    mesh === undefined
+      ? connectSocket
+      : meshConnect({ credentials: mesh, wall: clock.wall, problem: () => mesh.told().detail })
+  const sender = createSender({ clock, random, log, refuse, connect }) // endpoint, pool, deadline, retries: an attempt is its business alone
   const routing = { policy, random, next: sender.send, refuse }
   const jwks = jwksFetcher()
   const onKeysChanged = (provider: string, problem: string) =>
@@ -115,6 +125,7 @@ export async function createProxy(
     traffic,
     fuses: () => fusesOf(sender.clusters()),
     standing: () => ({ epoch: policy.current.epoch, refused: control?.state.refused }),
+    proof: () => proofToCollector(mesh, clock.wall),
     clock,
     random,
     log,
@@ -131,7 +142,8 @@ export async function createProxy(
     gateway: observed(loggedIn(createRouter(routing))),
     bound: (service: string) => observed(createRouter(routing, service)),
   }
-  const listeners = await openListeners(role, settings, entrances, { clock, log })
+  const security = { inbound: inboundSecurity(mesh, policy, clock.wall) }
+  const listeners = await openListeners(role, settings, entrances, { clock, log, security })
   policy.onReplace(({ telemetry }) => {
     writer = spanWriter({
       ...self,
@@ -161,6 +173,7 @@ export async function createProxy(
       reportProblem: report.problem,
       spansProblem: spans.problem,
       app: app?.state,
+      identity: identityCheck(mesh, policy.current),
       tokenKeys: tokens.standing(),
     })
   const drain = () => {
@@ -171,6 +184,17 @@ export async function createProxy(
     ...trafficFamilies(traffic, self.service),
     ...upstreamFamilies(sender.clusters, self.service),
     ...listenerFamilies(listenerViews, self.service),
+    ...tlsFamilies(
+      {
+        listeners: listenerViews,
+        clusters: sender.clusters,
+        notAfterMs: () => mesh?.current?.notAfterMs,
+        renewals: () => mesh?.state.renewals ?? 0,
+        renewalFailures: () => mesh?.state.failures ?? 0,
+        wall: clock.wall,
+      },
+      self.service,
+    ),
     ...authorizationFamilies(counts, tokens, self.service),
     ...(role.kind === 'gateway' ? loginFamilies(logins) : []),
     ...proxyFamilies(
@@ -224,6 +248,7 @@ export async function createProxy(
     ...endpointAddresses(metrics, admin),
   }
   control = followControl(role, settings, registrationOf(role, settings, self, addresses), {
+    secure: secureStream(mesh, clock.wall),
     policy,
     clock,
     random,
@@ -236,6 +261,7 @@ export async function createProxy(
     await control?.close() // first: other proxies must stop sending here while what runs is finished
     await Promise.all(listeners.map(({ listener }) => listener.close(settings.drain)))
     sender.close()
+    mesh?.close()
     app?.close()
     tokens.close()
     await Promise.all([

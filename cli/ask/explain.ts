@@ -1,7 +1,7 @@
 import { settingsOrExit, usageError } from '../../runtime/command.ts'
 import { flag, listOf, text } from '../../runtime/setting-readers.ts'
 import type { Invocation } from '../../runtime/settings.ts'
-import { asking, askSettings, controlUrl } from './client.ts'
+import { asking, askSettings, controlUrl, tokenOf } from './client.ts'
 import { type Asked, explained } from './explained.ts'
 import { describe } from './explained-text.ts'
 
@@ -57,7 +57,7 @@ export async function explainCommand(invocation: Invocation): Promise<void> {
     claims: values.claims,
   }
   await asking(program.name, async () => {
-    const told = await explained(controlUrl(values), asked)
+    const told = await explained({ url: controlUrl(values), token: tokenOf(values) }, asked)
     process.stdout.write(values.json ? `${JSON.stringify(told)}\n` : `${describe(told, process.stdout.isTTY)}\n`)
   })
 }

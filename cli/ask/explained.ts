@@ -27,9 +27,15 @@ interface ListedProxy {
   admin: string | null
 }
 
+/** Where control is asked, and what opens its door. */
+interface ControlDoor {
+  url: string
+  token: string | undefined
+}
+
 /** Asks the proxies at both ends. An AskError when neither is there. */
-export async function explained(control: string, asked: Asked): Promise<Explained> {
-  const { proxies } = await getJson<{ proxies: ListedProxy[] }>(new URL('/v1/proxies', control))
+export async function explained(control: ControlDoor, asked: Asked): Promise<Explained> {
+  const { proxies } = await getJson<{ proxies: ListedProxy[] }>(new URL('/v1/proxies', control.url), control.token)
   const proxyOf = (service: string | undefined) =>
     proxies.find(proxy => proxy.service === service && proxy.admin !== null)
   const caller = proxyOf(asked.from)
@@ -72,12 +78,12 @@ function pathOf(url: string): string {
 
 /** Where the rule that decides is written; line 0 where that is not known. */
 async function placeOf(
-  control: string,
+  control: ControlDoor,
   { service, intention }: CallExplanation,
 ): Promise<{ file: string; line: number }> {
-  const url = new URL(`/v1/services/${encodeURIComponent(service)}/intentions`, control)
+  const url = new URL(`/v1/services/${encodeURIComponent(service)}/intentions`, control.url)
   try {
-    const { file, rules } = await getJson<{ file: string; rules: { name: string; line: number }[] }>(url)
+    const { file, rules } = await getJson<{ file: string; rules: { name: string; line: number }[] }>(url, control.token)
     return { file, line: rules.find(({ name }) => name === intention)?.line ?? 0 }
   } catch (error) {
     if (!(error instanceof AskError)) throw error

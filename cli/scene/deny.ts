@@ -29,7 +29,7 @@ export async function deny(stage: Stage): Promise<void> {
 
   stage.say('The same without asking for it (trimtab explain DELETE ... --from report --to expense):')
   const question = { method: 'DELETE', url: TRIP, from: 'report', to: 'expense', headers: [], claims: undefined }
-  const told = await explained(control, question)
+  const told = await explained({ url: control, token: undefined }, question)
   for (const line of describe(told, false).split('\n')) stage.say(`  ${line}`)
   if (told.call?.verdict !== 'deny') throw new AskError('explain says something else than the proxy did')
 

@@ -29,6 +29,7 @@ export function intentionRoutes(app: FastifyInstance, parts: IntentionParts): vo
       schema: { params: ServiceParams },
       config: {
         doc: {
+          door: 'reader',
           summary: 'Who may call a service: its rules in the order in which they are tried, with their lines',
           answer: ServiceIntentions,
           refuses: [404],

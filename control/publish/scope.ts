@@ -32,6 +32,7 @@ function scopeTo(scope: string, services: Iterable<string>): Map<string, string>
   const names = new Map([
     ['listener', `listener/${scope}`],
     ['telemetry', 'telemetry'],
+    ['identity', `identity/${scope}`],
   ])
   for (const service of services) names.set(`upstream/${service}`, `upstream/${service}`)
   return names

@@ -166,7 +166,7 @@ export class DownstreamConnection implements Downstream {
     this.#sawContinue = false
     this.#discarded = 0
     this.#writer.begin(head.method, head.minorVersion)
-    const refusal = refusalOf(head, context)
+    const refusal = peer.refusal ?? refusalOf(head, context)
     if (refusal !== undefined) {
       this.#reject(refusal)
       return
@@ -181,8 +181,11 @@ export class DownstreamConnection implements Downstream {
       context.clock.wall() * 1000,
       this.#peerAddress,
     )
+    exchange.source = peer.client.source
+    exchange.sourceId = peer.client.sourceId
     this.#exchange = exchange
     context.stats.rqTotal++
+    if (peer.plain) context.stats.rqPlain++
     context.stats.rqActive++
     if (request.hasBody) {
       this.#state = BODY

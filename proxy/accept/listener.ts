@@ -1,11 +1,11 @@
-import { createServer, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer } from 'node:tls'
+import { createServer, type Socket } from 'node:net'
 import { type Address, formatAddress, listen } from '../../runtime/address.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Direction, Stage } from '../exchange.ts'
 import { DownstreamConnection } from './connection.ts'
 import type { AcceptEvents, ListenerContext } from './context.ts'
+import { createDoor, plainSide, type Side } from './door.ts'
 import { defaultListenerLimits, type ListenerSettings } from './settings.ts'
 import { emptyListenerStats, type ListenerStats } from './stats.ts'
 
@@ -48,30 +48,40 @@ export async function createListener(settings: ListenerSettings, parts: Listener
     stats,
     coarseNow: parts.clock.now(),
     draining: false,
-    closed(connection) {
-      connections.delete(connection)
-      stats.cxActive--
-      if (connections.size === 0) allClosed()
-    },
+    closed: connection => connections.delete(connection),
   }
-  const server = serverOf(settings, socket => {
-    const ip = ipOf(socket.remoteAddress)
+  const door = settings.security === undefined ? undefined : createDoor(settings.security, context, enter)
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
     // Gone before we came to it: nothing will ever be said on it.
-    if (ip === '') {
+    if (socket.remoteAddress === undefined) {
       socket.destroy()
       return
     }
     stats.cxTotal++
     stats.cxActive++
-    const peer = {
-      ip,
-      direction: settings.direction,
-      scheme: settings.secure === undefined ? ('http' as const) : ('https' as const),
-      trusted: settings.trusts?.(ip) ?? false,
-    }
-    const peerAddress = formatAddress({ host: ip, port: socket.remotePort ?? 0 })
-    connections.add(new DownstreamConnection(socket, peer, peerAddress, context))
+    socket.once('close', () => {
+      stats.cxActive--
+      if (stats.cxActive === 0) allClosed()
+    })
+    if (door === undefined) enter(socket, plainSide)
+    else door.take(socket)
   })
+
+  /** A connection is as far as its requests: they are read from here on. */
+  function enter(socket: Socket, side: Side): void {
+    const ip = ipOf(socket.remoteAddress)
+    if (ip === '') {
+      socket.destroy()
+      return
+    }
+    const { direction } = settings
+    const peer = { ip, direction, trusted: settings.trusts?.(ip) ?? false, ...side }
+    const peerAddress = formatAddress({ host: ip, port: socket.remotePort ?? 0 })
+    const connection = new DownstreamConnection(socket, peer, peerAddress, context)
+    connections.add(connection)
+    if (context.draining) connection.drain()
+  }
+
   server.maxConnections = context.limits.connectionsMax
   server.on('drop', () => stats.cxOverflow++)
   const address = await listen(server, settings.address)
@@ -85,6 +95,7 @@ export async function createListener(settings: ListenerSettings, parts: Listener
     if (context.draining) return
     context.draining = true
     server.close()
+    door?.drain()
     for (const connection of connections) connection.drain()
   }
 
@@ -101,6 +112,7 @@ export async function createListener(settings: ListenerSettings, parts: Listener
       closing ??= new Promise<void>(resolve => {
         drain()
         const cancel = parts.clock.after(graceMs, () => {
+          door?.close()
           for (const connection of connections) connection.destroy()
         })
         allClosed = () => {
@@ -108,17 +120,11 @@ export async function createListener(settings: ListenerSettings, parts: Listener
           stopSweep()
           resolve()
         }
-        if (connections.size === 0) allClosed()
+        if (stats.cxActive === 0) allClosed()
       })
       return closing
     },
   }
-}
-
-function serverOf(settings: ListenerSettings, onSocket: (socket: Socket) => void): Server {
-  const options = { allowHalfOpen: true, noDelay: true, pauseOnConnect: false }
-  if (settings.secure === undefined) return createServer(options, onSocket)
-  return createTlsServer({ ...options, ...settings.secure }, onSocket)
 }
 
 /** IPv4 in its own writing, also where the socket is a dual-stack one. */

@@ -1,13 +1,13 @@
-import type { TlsOptions } from 'node:tls'
 import type { Address } from '../../runtime/address.ts'
 import type { Direction } from '../exchange.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../http1/limits.ts'
+import type { Security } from './security.ts'
 
 export interface ListenerSettings {
   address: Address
   direction: Direction
-  /** TLS of the accepted sockets; undefined: clear text. */
-  secure?: TlsOptions | undefined
+  /** How the next connection is taken; undefined: clear text, always. */
+  security?: (() => Security) | undefined
   /** Whether CONNECT opens a tunnel; else it is answered 501. */
   allowConnect?: boolean
   /** Whose x-forwarded-* and x-envoy-* fields a gateway believes, by IP address. Default: nobody's. */
@@ -20,6 +20,10 @@ export interface ListenerLimits {
   connectionsMax: number
   /** Requests on one connection, then it is closed: long-lived clients get to know new proxies. */
   requestsPerConnectionMax: number
+  /** TLS handshakes under way or waiting for their turn. */
+  handshakesMax: number
+  /** From a connection's first byte to the end of its TLS handshake. */
+  handshakeTimeoutMs: number
   /** From the first byte of a head to its last. */
   headTimeoutMs: number
   /** Between two pieces of a request's body, while we are ready to take it. */
@@ -42,6 +46,8 @@ export const defaultListenerLimits: ListenerLimits = {
   head: DEFAULT_HEAD_LIMITS,
   connectionsMax: 20_000,
   requestsPerConnectionMax: 1_000_000,
+  handshakesMax: 2000,
+  handshakeTimeoutMs: 10_000,
   headTimeoutMs: 10_000,
   bodyTimeoutMs: 30_000,
   idleTimeoutMs: 75_000,

@@ -1,3 +1,5 @@
+import { emptyTlsStats, type TlsStats } from '../tls-stats.ts'
+
 /** What a listener counts, as plain fields, read by metrics and admin when somebody asks. Fields ending in Active are gauges. */
 export interface ListenerStats {
   cxTotal: number
@@ -16,6 +18,12 @@ export interface ListenerStats {
   cxStalled: number
   /** Gauge: tunnels (WebSocket, CONNECT). */
   tunnelsActive: number
+  /** Connections and requests in clear text, where TLS is taken, too: what a migration to strict still has to move. */
+  cxPlain: number
+  rqPlain: number
+  /** Connections in clear text that were refused because TLS alone is taken. */
+  cxPlainRefused: number
+  readonly tls: TlsStats
 }
 
 export function emptyListenerStats(): ListenerStats {
@@ -30,5 +38,9 @@ export function emptyListenerStats(): ListenerStats {
     cxIdleTimeout: 0,
     cxStalled: 0,
     tunnelsActive: 0,
+    cxPlain: 0,
+    rqPlain: 0,
+    cxPlainRefused: 0,
+    tls: emptyTlsStats(),
   }
 }

@@ -1,4 +1,4 @@
-import { Agent, request } from 'undici'
+import { Agent, type buildConnector, request } from 'undici'
 import { readerOf } from '../../protocol/read.ts'
 import { type Registration, SnapshotLine } from '../../protocol/snapshot.ts'
 import { Hello, refusalOf } from '../../protocol/version.ts'
@@ -21,6 +21,8 @@ export interface SubscriptionParts {
   /** Base URL of control. */
   controlUrl: string
   registration: Registration
+  /** Where control is reached over TLS: how to connect, and when there is a certificate to connect with. */
+  secure?: { connector: buildConnector.connector; ready: Promise<void> } | undefined
   policy: PolicyInForce
   lastGood: LastGood | undefined
   clock: Clock
@@ -48,7 +50,12 @@ export interface Subscription {
 export function subscribe(parts: SubscriptionParts): Subscription {
   const { clock, random, log } = parts
   const state: SubscriptionState = { connected: false, problem: 'control was not reached yet', refused: undefined }
-  const agent = new Agent({ connect: { timeout: 2000 }, bodyTimeout: 0, headersTimeout: 5000, pipelining: 0 })
+  const agent = new Agent({
+    connect: parts.secure?.connector ?? { timeout: 2000 },
+    bodyTimeout: 0,
+    headersTimeout: 5000,
+    pipelining: 0,
+  })
   const saver = delayedSave(parts)
   let closed = false
   let failures = 0
@@ -93,7 +100,13 @@ export function subscribe(parts: SubscriptionParts): Subscription {
     const delayMs = Math.min(BACKOFF_MAX_MS, 100 * 2 ** failures++) * (0.5 + random() / 2)
     cancelRetry = clock.after(delayMs, () => void connect())
   }
-  void connect()
+  if (parts.secure === undefined) void connect()
+  else {
+    state.problem = 'waits for the first certificate: see identity'
+    void parts.secure.ready.then(() => {
+      if (!closed) void connect()
+    })
+  }
   return {
     state,
     async close() {

@@ -1,15 +1,29 @@
 // Hot path: how an upstream's bytes come in.
-import { connect as connectTcp, Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTcp, isIP, Socket } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Upstream } from '../../protocol/snapshot.ts'
 import { parseAddress } from '../../runtime/address.ts'
 import { COPY_BYTES_MAX } from '../cork.ts'
+import { faultOf, TlsRefusal } from '../tls-faults.ts'
+import type { TlsStats } from '../tls-stats.ts'
 
 /**
  * Opens a socket to `address` (host:port), whose bytes go to `onBytes`: a piece of up to COPY_BYTES_MAX is valid during the call only, a
  * larger one may be kept. A name is resolved for every connection, so that a change in DNS is found by new ones.
  */
-export type Connect = (address: string, tls: Upstream['tls'], onBytes: (bytes: Buffer) => void) => Socket
+export type Connect = (
+  address: string,
+  security: UpstreamSecurity,
+  onBytes: (bytes: Buffer) => void,
+  stats: TlsStats,
+) => Socket
+
+/** How the way to an upstream is secured. */
+export type UpstreamSecurity = Pick<Upstream, 'tls' | 'peerSpiffeId'>
+
+export function isSecured({ tls, peerSpiffeId }: UpstreamSecurity): boolean {
+  return tls !== undefined || peerSpiffeId !== undefined
+}
 
 /**
  * What every plain socket reads into, one at a time: a read is over when its callback returns. It spares a buffer, a stream's 'data' and a
@@ -17,10 +31,12 @@ export type Connect = (address: string, tls: Upstream['tls'], onBytes: (bytes: B
  */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
 
-export const connectSocket: Connect = (address, tls, onBytes) => {
+/** Clear text, and TLS to services outside the mesh. Who has credentials for the mesh puts `meshConnect` before it. */
+export const connectSocket: Connect = (address, { tls, peerSpiffeId }, onBytes, stats) => {
   const target = parseAddress(address)
   // Addresses are checked where policy comes in; one that got here anyway fails as a connection does.
-  if (target === undefined) return new Socket().destroy(new Error(`${address} is not host:port`))
+  if (target === undefined) return failed(new Error(`${address} is not host:port`))
+  if (peerSpiffeId !== undefined) return failed(new TlsRefusal('no_own_certificate', noIdentity), stats)
   const options = { host: target.host, port: target.port, noDelay: true, allowHalfOpen: true }
   if (tls === undefined) {
     const callback = (length: number): boolean => {
@@ -30,10 +46,39 @@ export const connectSocket: Connect = (address, tls, onBytes) => {
     }
     return connectTcp({ ...options, onread: { buffer: readBuffer, callback } })
   }
+  // An IP address is no server name (RFC 6066, 3); the certificate is checked against it all the same.
+  const name = tls.serverName ?? (isIP(target.host) === 0 ? target.host : undefined)
   const socket = connectTls({
     ...options,
-    servername: tls.serverName ?? target.host,
+    ...(name === undefined ? {} : { servername: name }),
     ...(tls.caPem === undefined ? {} : { ca: tls.caPem }),
+    rejectUnauthorized: true,
+    ALPNProtocols: ['http/1.1'],
   })
+  countHandshake(socket, stats)
   return socket.on('data', onBytes)
+}
+
+const noIdentity =
+  'this service is reached by mTLS, and this proxy has no identity: give it the https address of control and a join token'
+
+/** A connection that fails before it is tried. */
+export function failed(error: Error, stats?: TlsStats): Socket {
+  if (stats !== undefined) stats.faults[faultOf(error)]++
+  return new Socket().destroy(error)
+}
+
+/** Counts how a handshake ends; what breaks off later is not TLS's fault. */
+export function countHandshake(socket: TLSSocket, stats: TlsStats): void {
+  const onError = (error: Error) => {
+    stats.faults[faultOf(error)]++
+  }
+  // A port where nobody listens says nothing about TLS.
+  socket.once('connect', () => socket.once('error', onError))
+  socket.once('secureConnect', () => {
+    if (socket.destroyed) return
+    socket.off('error', onError)
+    stats.handshakes++
+    if (socket.isSessionReused()) stats.resumed++
+  })
 }

@@ -6,6 +6,7 @@ import { type BodyFraming, responseFraming } from '../http1/framing.ts'
 import type { InvalidMessage } from '../http1/invalid.ts'
 import { responseHeadReader, type ResponseHead as WireHead } from '../http1/response-head.ts'
 import { MessageWriter } from '../message-writer.ts'
+import { sentenceOf } from '../tls-faults.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** What happens on the way of one request; called in the order it happens. After onAnswered or onBroken nothing more is. */
@@ -54,6 +55,8 @@ export class UpstreamConnection {
   requests = 0
   /** Monotonic, coarse: since when it connects, is idle, or discards. */
   sinceMs: number
+  /** Whom its far end proved to be, as the pool writes it. */
+  securedAs = ''
   readonly openedMs: number
   readonly #socket: Socket
   readonly #owner: ConnectionOwner
@@ -88,7 +91,7 @@ export class UpstreamConnection {
     socket.on('end', () => this.#onEnd())
     socket.on('drain', () => this.#carried?.onWritable())
     socket.on('error', error => {
-      this.#detail = error.message
+      this.#detail = sentenceOf(error)
     })
     socket.on('close', () => this.#broken('reset', this.#detail || 'the connection was closed'))
   }
@@ -164,7 +167,8 @@ export class UpstreamConnection {
   // ---- the endpoint's bytes
 
   #onConnect(): void {
-    if (this.#state !== CONNECTING) return
+    // Destroyed in the same moment: the far end is not whom it should be.
+    if (this.#state !== CONNECTING || this.#socket.destroyed) return
     const carried = this.#carried
     if (carried === undefined) {
       this.#state = IDLE

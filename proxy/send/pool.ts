@@ -1,7 +1,7 @@
 // Hot path: who gets which connection of a cluster.
 import type { Upstream } from '../../protocol/snapshot.ts'
 import type { Log } from '../../runtime/log.ts'
-import type { Connect } from './connect.ts'
+import { type Connect, isSecured, type UpstreamSecurity } from './connect.ts'
 import { type Carried, type ConnectionOwner, UpstreamConnection } from './connection.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { ClusterStats } from './stats.ts'
@@ -34,6 +34,8 @@ export class Pool implements ConnectionOwner {
   readonly #watched = new Set<UpstreamConnection>()
   #serving = false
   #nowMs: number
+  /** How connections are to be secured: those of another way carry what they carry to its end, and nothing more. */
+  #securedAs: string
 
   constructor(
     upstream: Upstream,
@@ -44,6 +46,7 @@ export class Pool implements ConnectionOwner {
     nowMs: number,
   ) {
     this.#upstream = upstream
+    this.#securedAs = securityKey(upstream)
     this.#nowMs = nowMs
     this.#endpoints = endpoints
     this.#stats = stats
@@ -54,6 +57,11 @@ export class Pool implements ConnectionOwner {
   replace(upstream: Upstream, gone: readonly Endpoint[]): void {
     this.#upstream = upstream
     for (const endpoint of gone) this.#closeIdle(endpoint)
+    const securedAs = securityKey(upstream)
+    if (securedAs !== this.#securedAs) {
+      this.#securedAs = securedAs
+      this.close()
+    }
     this.#serve()
   }
 
@@ -84,9 +92,11 @@ export class Pool implements ConnectionOwner {
   }
 
   #open(applicant: Applicant, endpoint: Endpoint, nowMs: number): void {
-    const { tls } = this.#upstream
-    const open = (onBytes: (bytes: Buffer) => void) => this.#connect(endpoint.address, tls, onBytes)
-    const connection = new UpstreamConnection(endpoint, open, tls !== undefined, this, applicant, nowMs)
+    const security = this.#upstream
+    const open = (onBytes: (bytes: Buffer) => void) =>
+      this.#connect(endpoint.address, security, onBytes, this.#stats.tls)
+    const connection = new UpstreamConnection(endpoint, open, isSecured(security), this, applicant, nowMs)
+    connection.securedAs = this.#securedAs
     applicant.onComing(connection)
     endpoint.connections.add(connection)
     this.#watched.add(connection)
@@ -115,7 +125,7 @@ export class Pool implements ConnectionOwner {
     const { endpoint } = connection
     this.#watched.delete(connection)
     connection.sinceMs = this.#nowMs
-    if (endpoint.gone || this.#tooOld(connection)) {
+    if (endpoint.gone || connection.securedAs !== this.#securedAs || this.#tooOld(connection)) {
       connection.abandon()
       return
     }
@@ -189,4 +199,8 @@ export class Pool implements ConnectionOwner {
   #tooOld(connection: UpstreamConnection): boolean {
     return connection.endpoint.named && this.#nowMs - connection.openedMs > NAMED_CONNECTION_MS
   }
+}
+
+function securityKey({ tls, peerSpiffeId }: UpstreamSecurity): string {
+  return peerSpiffeId ?? (tls === undefined ? '' : `tls ${JSON.stringify(tls)}`)
 }

@@ -1,3 +1,5 @@
+import { emptyTlsStats, type TlsStats } from '../tls-stats.ts'
+
 /**
  * What send/ counts, as plain fields that cost nothing to bump and are read by metrics and admin when somebody asks.
  * Names follow Envoy's statistics. Counters only grow; fields ending in Active, and those said to be so, are gauges.
@@ -69,6 +71,7 @@ export interface ClusterStats {
   ejectionsOverflow: number
   membershipTotal: number
   membershipHealthy: number
+  readonly tls: TlsStats
   /** 1 while too few endpoints are healthy, and so the fuse is ignored. */
   panic: 0 | 1
 }
@@ -106,6 +109,7 @@ export function emptyClusterStats(name: string): ClusterStats {
     ejectionsOverflow: 0,
     membershipTotal: 0,
     membershipHealthy: 0,
+    tls: emptyTlsStats(),
     panic: 0,
   }
 }

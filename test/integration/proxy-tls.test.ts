@@ -30,7 +30,9 @@ const skip = secure === undefined ? 'no openssl on this machine' : false
 
 test('a listener takes TLS, and says https to the upstream', { skip }, async t => {
   const app = await origin(answering(() => ok('hello')))
-  const proxy = await harness({ upstream: upstreamOf([app.address]), listener: { secure } })
+  const judge = () => ({ status: 'ok' as const, source: '', sourceId: '', clientCertificate: '' })
+  const taken = { mode: 'strict' as const, tls: secure, judge, plainRefusal: 'TLS alone is taken here' }
+  const proxy = await harness({ upstream: upstreamOf([app.address]), listener: { security: () => taken } })
   t.after(() => Promise.all([proxy.close(), app.close()]))
   const socket = connect({
     port: proxy.listener.address.port,

@@ -8,6 +8,7 @@ const namesIn = (yaml: string, kind: 'sidecar' | 'gateway', service: string) =>
 
 test('under deny a sidecar hears of itself and of those whose intentions let it in', () => {
   assert.deepEqual(namesIn(demoMesh, 'sidecar', 'report'), [
+    'identity',
     'intentions',
     'listener',
     'telemetry',
@@ -15,18 +16,26 @@ test('under deny a sidecar hears of itself and of those whose intentions let it 
     'upstream/report',
   ])
   assert.deepEqual(namesIn(demoMesh, 'sidecar', 'expense'), [
+    'identity',
     'intentions',
     'listener',
     'telemetry',
     'upstream/expense',
     'upstream/rates',
   ])
-  assert.deepEqual(namesIn(demoMesh, 'sidecar', 'plain'), ['intentions', 'listener', 'telemetry', 'upstream/plain'])
+  assert.deepEqual(namesIn(demoMesh, 'sidecar', 'plain'), [
+    'identity',
+    'intentions',
+    'listener',
+    'telemetry',
+    'upstream/plain',
+  ])
 })
 
 test('under allow a sidecar hears of every service', () => {
   const mesh = demoMesh.replace('default: deny', 'default: allow')
   assert.deepEqual(namesIn(mesh, 'sidecar', 'plain'), [
+    'identity',
     'intentions',
     'listener',
     'telemetry',
@@ -38,7 +47,7 @@ test('under allow a sidecar hears of every service', () => {
 })
 
 test('a gateway hears of the services that its routes name', () => {
-  assert.deepEqual(namesIn(demoMesh, 'gateway', 'edge'), ['listener', 'telemetry', 'upstream/report'])
+  assert.deepEqual(namesIn(demoMesh, 'gateway', 'edge'), ['identity', 'listener', 'telemetry', 'upstream/report'])
 })
 
 test('who follows a route to another service hears of that one, too, also in a circle', () => {
@@ -50,6 +59,7 @@ services:
   caller: {}
 `
   assert.deepEqual(namesIn(mesh, 'sidecar', 'caller'), [
+    'identity',
     'intentions',
     'listener',
     'telemetry',

@@ -1,0 +1,140 @@
+import type { Socket } from 'node:net'
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
+import { formatAddress } from '../../runtime/address.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import { faultOf, sentenceOf, type TlsFault } from '../tls-faults.ts'
+import type { TlsStats } from '../tls-stats.ts'
+import { type Client, type Security, servedProtocols } from './security.ts'
+
+/** A handshake costs some tenths of a millisecond of our one thread: so many begin in one turn, then requests have theirs. */
+const BEGUN_PER_TURN = 4
+
+export interface HandshakeLimits {
+  /** From the first byte to the end of the handshake, waiting for its turn included. */
+  timeoutMs: number
+  /** Under way or waiting for their turn; one more is closed at once. */
+  max: number
+}
+
+export interface HandshakeParts {
+  limits: HandshakeLimits
+  stats: TlsStats
+  clock: Clock
+  onSecure(socket: TLSSocket, client: Client): void
+  onFailed(fault: TlsFault, detail: string, peerAddress: string): void
+}
+
+/** The handshakes of one listener: begun a few a turn, bounded in number and time, each end counted. */
+export class Handshakes {
+  readonly #parts: HandshakeParts
+  readonly #queue: { socket: Socket; security: Security }[] = []
+  /** Those begun or waiting, by the client's address, which is all that TLS and what lies under it have in common. */
+  readonly #pending = new Map<string, { socket: Socket; stop: () => void }>()
+  /** Of the newest TLS options. */
+  #server: Server | undefined
+  #options: TlsOptions | undefined
+
+  constructor(parts: HandshakeParts) {
+    this.#parts = parts
+  }
+
+  get pending(): number {
+    return this.#pending.size
+  }
+
+  /** Takes over a socket whose first byte is that of TLS. */
+  take(socket: Socket, security: Security): void {
+    const { limits, clock } = this.#parts
+    const key = addressOf(socket)
+    if (security.tls === undefined) {
+      this.#refuse(socket, 'no_own_certificate', 'this proxy has no certificate of its own yet')
+      return
+    }
+    if (this.#pending.size >= limits.max) {
+      this.#refuse(socket, 'overflow', `${limits.max} handshakes are under way already`)
+      return
+    }
+    const stopTimer = clock.after(limits.timeoutMs, () =>
+      this.#refuse(socket, 'timeout', `the handshake was not complete within ${limits.timeoutMs} ms`),
+    )
+    const left = () => this.#done(key)
+    const stop = () => {
+      stopTimer()
+      socket.off('close', left)
+    }
+    this.#pending.set(key, { socket, stop })
+    socket.on('close', left)
+    if (this.#queue.push({ socket, security }) === 1) setImmediate(() => this.#begin())
+  }
+
+  /** Ends those that are under way. */
+  close(): void {
+    this.#queue.length = 0
+    for (const { socket } of [...this.#pending.values()]) socket.destroy()
+  }
+
+  #begin(): void {
+    for (const { socket, security } of this.#queue.splice(0, BEGUN_PER_TURN))
+      if (!socket.destroyed) this.#serverOf(security).emit('connection', socket)
+    if (this.#queue.length > 0) setImmediate(() => this.#begin())
+  }
+
+  /** One that does not listen; made anew when the options changed: handshakes under way end with those that they began with. */
+  #serverOf(security: Security): Server {
+    const options = security.tls!
+    if (this.#server !== undefined && this.#options === options) return this.#server
+    // We judge the certificate ourselves, so that each refusal has its reason; the time-out is ours, too.
+    const own = { ALPNProtocols: servedProtocols, rejectUnauthorized: false, handshakeTimeout: 0x7fffffff }
+    const server = createServer({ allowHalfOpen: true, noDelay: true, ...own, ...options }, socket =>
+      this.#secure(socket, security),
+    )
+    server.on('tlsClientError', (error, socket) => this.#broken(error, socket))
+    this.#server = server
+    this.#options = options
+    return server
+  }
+
+  #secure(socket: TLSSocket, security: Security): void {
+    const { stats, onSecure } = this.#parts
+    this.#done(addressOf(socket))
+    const certificate = socket.getPeerX509Certificate()
+    // Without a certificate there is nothing wrong with one.
+    const chainFault = certificate === undefined || socket.authorized ? undefined : String(socket.authorizationError)
+    const verdict = security.judge(certificate, chainFault)
+    if (verdict.status === 'refused') {
+      socket.on('error', () => {})
+      this.#refuse(socket, verdict.fault, verdict.detail)
+      return
+    }
+    stats.handshakes++
+    if (socket.isSessionReused()) stats.resumed++
+    onSecure(socket, verdict)
+  }
+
+  #broken(error: Error, socket: TLSSocket): void {
+    const key = addressOf(socket)
+    // Refused already: this is the end that we made of it.
+    if (key !== '' && !this.#pending.has(key)) return
+    this.#done(key)
+    this.#refuse(socket, faultOf(error), sentenceOf(error))
+  }
+
+  #refuse(socket: Socket, fault: TlsFault, detail: string): void {
+    const { stats, onFailed } = this.#parts
+    const key = addressOf(socket)
+    this.#done(key)
+    stats.faults[fault]++
+    onFailed(fault, detail, key)
+    if (!socket.destroyed) socket.destroy()
+  }
+
+  #done(key: string): void {
+    this.#pending.get(key)?.stop()
+    this.#pending.delete(key)
+  }
+}
+
+/** '' when the client is gone. */
+function addressOf({ remoteAddress, remotePort }: Socket): string {
+  return remoteAddress === undefined ? '' : formatAddress({ host: remoteAddress, port: remotePort ?? 0 })
+}

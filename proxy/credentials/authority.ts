@@ -1,0 +1,153 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import { Agent, buildConnector, type Dispatcher, request } from 'undici'
+import {
+  type CertificateRequest,
+  controlSpiffeId,
+  IssuedCertificate,
+  type JoinToken,
+  TrustedRoots,
+} from '../../protocol/identity.ts'
+import { readerOf } from '../../protocol/read.ts'
+import { shortText } from '../../runtime/short-text.ts'
+import { uriNames, whyUnfit } from '../peer-certificate.ts'
+import { sentenceOf, TlsRefusal } from '../tls-faults.ts'
+
+/** Control's certificate authority as a proxy asks it. Each question has its own connection: there are two an hour. */
+
+const BYTES_MAX = 1024 * 1024
+const TIMEOUT_MS = 5000
+
+const readRoots = readerOf(TrustedRoots, BYTES_MAX)
+const readIssued = readerOf(IssuedCertificate, BYTES_MAX)
+
+/** What control is known by. */
+export interface Trust {
+  roots: readonly string[]
+  trustDomain: string
+}
+
+/** What we show to control. */
+export interface OwnCertificate {
+  keyPem: string
+  chainPem: string
+}
+
+/** `refused`: control said no (401, 403): the same proof will not do better. `failed`: it may work later. */
+export type Asked<T> = { status: 'ok'; value: T } | { status: 'refused' | 'failed'; reason: string }
+
+/**
+ * The roots, of which one must fit the pin: by that alone control is known for the first time, so nobody is trusted while they are fetched.
+ * Only the root that fits is taken: the others come with the certificate, from a control that has proved itself.
+ */
+export async function fetchRoots(controlUrl: string, { pin }: JoinToken): Promise<Asked<Trust & { dc: string }>> {
+  const url = new URL('/v1/identity/roots', controlUrl)
+  const asked = await ask(url, { method: 'GET' }, { rejectUnauthorized: false })
+  if (asked.status !== 'ok') return asked
+  const read = readRoots(asked.value)
+  if (read.status === 'invalid') return failed(`control's answer to ${url.pathname} does not hold: ${read.reason}`)
+  const { roots, trustDomain, dc } = read.value
+  const pinned = roots.find(root => pinOf(root) === pin)
+  if (pinned === undefined)
+    return {
+      status: 'refused',
+      reason: `no root of ${url.host} fits the pin of the join token: is it this mesh's token?`,
+    }
+  return { status: 'ok', value: { roots: [pinned], trustDomain, dc } }
+}
+
+/** Asks for a certificate on the key of `csr`; the proof is the token, or else the certificate shown in the handshake. */
+export async function requestCertificate(
+  controlUrl: string,
+  trust: Trust,
+  proof: { token: string } | { own: OwnCertificate },
+  order: CertificateRequest,
+  wall: () => number,
+): Promise<Asked<IssuedCertificate>> {
+  const url = new URL('/v1/identity/certificates', controlUrl)
+  const asked = await ask(
+    url,
+    {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...('token' in proof ? { authorization: `Bearer ${proof.token}` } : {}),
+      },
+      body: JSON.stringify(order),
+    },
+    connectionToControl(trust, 'own' in proof ? proof.own : undefined, wall),
+  )
+  if (asked.status !== 'ok') return asked
+  const read = readIssued(asked.value)
+  return read.status === 'ok'
+    ? { status: 'ok', value: read.value }
+    : failed(`control's answer does not hold: ${read.reason}`)
+}
+
+/** TLS to control: its chain ends in a root that we trust, and its one URI is control's id. */
+export function connectionToControl(
+  { roots, trustDomain }: Trust,
+  own: OwnCertificate | undefined,
+  wall: () => number,
+): buildConnector.BuildOptions {
+  const expected = controlSpiffeId(trustDomain)
+  return {
+    ca: [...roots],
+    rejectUnauthorized: true,
+    checkServerIdentity(_, { raw }) {
+      const certificate = new X509Certificate(raw)
+      const unfit = whyUnfit(certificate, wall())
+      if (unfit !== undefined) return new TlsRefusal(unfit.fault, `expected control: ${unfit.detail}`)
+      const names = uriNames(certificate.subjectAltName)
+      if (names.length === 1 && names[0] === expected) return undefined
+      return new TlsRefusal('wrong_identity', `expected ${expected}, but ${names.join(', ') || 'nobody'} answered`)
+    },
+    ...(own === undefined ? {} : { key: own.keyPem, cert: own.chainPem }),
+  }
+}
+
+/** A way for undici to connect that looks up the credentials for each connection: so a renewal is picked up by the next one. */
+export function controlConnector(
+  options: () => buildConnector.BuildOptions,
+  timeoutMs: number,
+): buildConnector.connector {
+  // No session is taken up again: Node would not ask checkServerIdentity then.
+  return (target, callback) =>
+    buildConnector({ ...options(), timeout: timeoutMs, maxCachedSessions: 0 })(target, callback)
+}
+
+async function ask(
+  url: URL,
+  options: Omit<Dispatcher.RequestOptions, 'origin' | 'path'>,
+  connection: buildConnector.BuildOptions,
+): Promise<Asked<string>> {
+  const agent = new Agent({
+    connect: controlConnector(() => connection, TIMEOUT_MS),
+    headersTimeout: TIMEOUT_MS,
+    bodyTimeout: TIMEOUT_MS,
+    pipelining: 0,
+  })
+  try {
+    const answer = await request(url, { ...options, dispatcher: agent, signal: AbortSignal.timeout(2 * TIMEOUT_MS) })
+    const text = await shortText(answer.body, BYTES_MAX)
+    if (answer.statusCode >= 200 && answer.statusCode < 300) return { status: 'ok', value: text }
+    const reason = `control answered ${answer.statusCode} to ${url.pathname}: ${text.slice(0, 500).trim()}`
+    const isRefusal = answer.statusCode === 401 || answer.statusCode === 403
+    return isRefusal ? { status: 'refused', reason } : failed(reason)
+  } catch (error) {
+    return failed(`${url.origin}: ${sentenceOf(error as Error)}`)
+  } finally {
+    void agent.destroy()
+  }
+}
+
+function pinOf(pem: string): string | undefined {
+  try {
+    return createHash('sha256').update(new X509Certificate(pem).raw).digest('base64url')
+  } catch {
+    return undefined
+  }
+}
+
+function failed(reason: string): { status: 'failed'; reason: string } {
+  return { status: 'failed', reason }
+}

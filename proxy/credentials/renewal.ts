@@ -1,0 +1,212 @@
+import type { SecureVersion } from 'node:tls'
+import type { Identity, IssuedCertificate, JoinToken } from '../../protocol/identity.ts'
+import { writeJoinToken } from '../../protocol/identity.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import type { Log } from '../../runtime/log.ts'
+import { occasionalLog } from '../occasional-log.ts'
+import { type Asked, fetchRoots, requestCertificate, type Trust } from './authority.ts'
+import {
+  type Credentials,
+  type CredentialsInForce,
+  credentialsInForce,
+  credentialsOf,
+  type Issued,
+} from './credentials.ts'
+import { whyNotOurs } from './issued.ts'
+import type { KeptCredentials } from './kept.ts'
+import { newKey } from './key-pair.ts'
+import { reissueDelayMs, renewalDelayMs, retryDelayMs } from './schedule.ts'
+
+const LOG_PERIOD_MS = 60_000
+
+export interface RenewalParts {
+  /** https URL of control. */
+  controlUrl: string
+  service: string
+  /** For the first certificate, and when the present one has expired; undefined: none was given. */
+  token: JoinToken | undefined
+  kept: KeptCredentials | undefined
+  minVersion: SecureVersion
+  clock: Clock
+  /** In [0, 1). */
+  random: () => number
+  log: Log
+}
+
+export interface IdentityState {
+  /** What is wrong; '' when all is well. */
+  problem: string
+  renewals: number
+  failures: number
+}
+
+/** Keeps a proxy's credentials good: the first by token, later ones by the certificate in force, retried for ever. */
+export interface Renewal extends CredentialsInForce {
+  readonly state: IdentityState
+  /** Section `identity` of a snapshot, whenever one is in force. */
+  heard(identity: Identity): void
+  /** What is to be said of it now, for /ready and for requests that need it: until when, or what is missing. */
+  told(): { ok: boolean; detail: string }
+  close(): void
+}
+
+export function keepRenewed(parts: RenewalParts): Renewal {
+  const { clock, random, log, kept, service } = parts
+  const inForce = credentialsInForce()
+  const state: IdentityState = { problem: '', renewals: 0, failures: 0 }
+  const say = occasionalLog(clock, LOG_PERIOD_MS, line => log.warn(line))
+  let issued: Issued | undefined
+  let wantedIssuer = ''
+  let lastHeard: Identity | undefined
+  let failuresInRow = 0
+  let certificateRefused = false
+  let running = false
+  let closed = false
+  let dueMs = Number.POSITIVE_INFINITY
+  let cancel = () => {}
+
+  const leftMs = () => (inForce.current === undefined ? 0 : inForce.current.notAfterMs - clock.wall())
+
+  function take(next: Issued, keep: boolean): void {
+    issued = next
+    inForce.replace(credentialsOf(next, parts.minVersion, inForce.current))
+    const problem = keep ? kept?.save(next) : undefined
+    if (problem !== undefined)
+      log.warn(`key and certificate cannot be kept on disk, a restart needs the token again: ${problem}`)
+  }
+
+  /** A timer's delay has a bound; and what falls due earlier stands. */
+  function schedule(delayMs: number): void {
+    if (closed) return
+    dueMs = clock.now() + delayMs
+    cancel()
+    cancel = clock.after(Math.min(delayMs, 3_600_000), () =>
+      clock.now() < dueMs ? schedule(dueMs - clock.now()) : void renew(),
+    )
+  }
+
+  async function renew(): Promise<void> {
+    if (running || closed) return
+    running = true
+    const asked = await obtain().catch((error: Error): Asked<never> => ({ status: 'failed', reason: error.message }))
+    running = false
+    if (closed) return
+    if (asked.status === 'ok') succeeded(asked.value)
+    else failed(asked)
+  }
+
+  async function obtain(): Promise<Asked<Issued>> {
+    const current = inForce.current
+    const usesToken = current === undefined || leftMs() <= 0 || (certificateRefused && parts.token !== undefined)
+    if (usesToken && parts.token === undefined) return { status: 'failed', reason: needsToken(current) }
+    const { keyPem, csrPem } = await newKey()
+    const order = { service, csr: csrPem }
+    let trust: Trust & { dc: string }
+    let answer: Asked<IssuedCertificate>
+    if (usesToken) {
+      const roots = await fetchRoots(parts.controlUrl, parts.token!)
+      if (roots.status !== 'ok') return roots
+      trust = roots.value
+      answer = await requestCertificate(
+        parts.controlUrl,
+        trust,
+        { token: writeJoinToken(parts.token!) },
+        order,
+        clock.wall,
+      )
+    } else {
+      trust = current
+      answer = await requestCertificate(parts.controlUrl, trust, { own: current }, order, clock.wall)
+      certificateRefused = answer.status === 'refused'
+    }
+    if (answer.status !== 'ok') return answer
+    const wrong = whyNotOurs(answer.value, keyPem, service)
+    if (wrong !== undefined) return { status: 'failed', reason: `control's answer does not hold: ${wrong}` }
+    const { trustDomain, dc } = trust
+    return { status: 'ok', value: { ...answer.value, keyPem, trustDomain, dc, receivedMs: clock.wall() } }
+  }
+
+  function succeeded(next: Issued): void {
+    const first = inForce.current === undefined
+    take(next, true)
+    state.problem = ''
+    certificateRefused = false
+    if (!first) state.renewals++
+    log.info(`${first ? 'has' : 'renewed'} its certificate: ${next.spiffeId}, until ${next.notAfter}`)
+    const fits = wantedIssuer === '' || next.issuer === wantedIssuer
+    failuresInRow = fits ? 0 : failuresInRow + 1
+    // Control may be a moment behind its own word: asked again, ever more seldom.
+    schedule(
+      fits ? renewalDelayMs(inForce.current!, clock.wall(), random()) : retryDelayMs(failuresInRow, leftMs(), random()),
+    )
+  }
+
+  function failed({ reason }: { reason: string }): void {
+    state.failures++
+    state.problem = reason
+    say('renewal', `no new certificate: ${reason}; ${standing(inForce.current, clock.wall())}`)
+    schedule(retryDelayMs(failuresInRow++, leftMs(), random()))
+  }
+
+  function start(): void {
+    const found = kept?.load()
+    if (found?.status === 'ok') take(found.issued, false)
+    else if (found !== undefined && parts.token === undefined) log.warn(`no certificate was kept: ${found.reason}`)
+    const current = inForce.current
+    if (current !== undefined && leftMs() > 0) schedule(renewalDelayMs(current, clock.wall(), random()))
+    else void renew()
+  }
+
+  /** Roots are control's word; so is which of them certificates come from now. */
+  function heard(identity: Identity): void {
+    if (identity === lastHeard) return
+    lastHeard = identity
+    wantedIssuer = identity.issuer
+    const current = inForce.current
+    if (issued === undefined || current === undefined) return
+    if (identity.roots.length > 0 && !sameTexts(identity.roots, current.roots)) {
+      log.info(`trusts ${identity.roots.length} root${identity.roots.length === 1 ? '' : 's'} now`)
+      take({ ...issued, roots: identity.roots }, true)
+    }
+    const soonMs = reissueDelayMs(leftMs(), random())
+    if (current.issuer !== wantedIssuer && clock.now() + soonMs < dueMs) schedule(soonMs)
+  }
+
+  start()
+  return {
+    get current() {
+      return inForce.current
+    },
+    replace: inForce.replace,
+    onChange: inForce.onChange,
+    state,
+    heard,
+    told() {
+      const ok = state.problem === '' && leftMs() > 0
+      const now = standing(inForce.current, clock.wall())
+      return { ok, detail: state.problem === '' ? now : `${now}; ${state.problem}` }
+    },
+    close() {
+      closed = true
+      cancel()
+    },
+  }
+}
+
+function needsToken(current: Credentials | undefined): string {
+  const why =
+    current === undefined ? 'this proxy has no certificate' : 'its certificate has expired and proves nothing any more'
+  return `${why}, and no join token was given: make one with \`trimtab token create\` and start the proxy with TRIMTAB_PROXY_JOIN_TOKEN or --join-token-file`
+}
+
+/** Until when there is a certificate. */
+function standing(current: Credentials | undefined, wallMs: number): string {
+  if (current === undefined) return 'no certificate yet'
+  const until = new Date(current.notAfterMs).toISOString()
+  if (wallMs >= current.notAfterMs) return `the certificate has expired at ${until}: other proxies refuse this one`
+  return `${current.spiffeId} until ${until} (${Math.round((current.notAfterMs - wallMs) / 1000)} s)`
+}
+
+function sameTexts(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every(text => others.includes(text))
+}
