@@ -28,12 +28,29 @@ export function crossCheckJwt(file: Loose<MeshFile>, report: Report): void {
       report.problem([...path, 'header'], tokenHeader, 'a header that goes from end to end, such as authorization')
     checkForward([...path, 'forward'], provider?.forward ?? {}, tokenHeaders, report)
   }
+  // The proxies of services remove what providers forward, so a gateway would tell it in vain.
+  const removed = new Set(providers.flatMap(([, provider]) => Object.values(provider?.forward ?? {})).map(lower))
   for (const [name, gateway] of Object.entries(file.gateways ?? {}))
-    if (gateway?.oidc !== undefined) crossCheckOidc(['gateways', name, 'oidc'], gateway.oidc, tokenHeaders, report)
+    if (gateway?.oidc !== undefined)
+      crossCheckOidc(['gateways', name, 'oidc'], gateway.oidc, { tokenHeaders, removed }, report)
 }
 
-function crossCheckOidc(path: Path, oidc: Loose<OidcWritten>, tokenHeaders: ReadonlySet<string>, report: Report): void {
+const lower = (header: string | undefined): string => (header ?? '').toLowerCase()
+
+function crossCheckOidc(
+  path: Path,
+  oidc: Loose<OidcWritten>,
+  { tokenHeaders, removed }: { tokenHeaders: ReadonlySet<string>; removed: ReadonlySet<string> },
+  report: Report,
+): void {
   checkForward([...path, 'forward'], oidc.forward ?? {}, tokenHeaders, report)
+  for (const [claim, header] of Object.entries(oidc.forward ?? {}))
+    if (removed.has(lower(header)))
+      report.problem(
+        [...path, 'forward', claim],
+        header ?? '',
+        'a header that no provider under jwt forwards: the proxies of services remove those',
+      )
   for (const field of ['issuer', 'publicUrl'] as const) {
     const url = oidc[field]
     if (url !== undefined && !isSafe(new URL(url)))

@@ -140,7 +140,7 @@ const login = fc.record(
     cookie: fc.constantFrom('s', '__Host-s'),
     protect: fc.constant(['/a']),
     open: fc.constant(['/a/b']),
-    forward: fc.constantFrom({}, { email: 'X-User' }),
+    forward: fc.constantFrom({}, { email: 'X-Login' }),
   },
   { requiredKeys: ['issuer', 'clientId', 'clientSecretFile', 'publicUrl'] },
 )

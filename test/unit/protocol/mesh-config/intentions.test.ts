@@ -204,6 +204,12 @@ describe('a login at a gateway', () => {
     'gateways.edge.oidc.forward.sub: found cookie, allowed: a header of your own such as x-user: this one belongs to HTTP, to traces or to proxies',
   )
   refused(
+    'does not tell in vain what the next proxy removes',
+    `${login('forward: { email: X-User }')}
+jwt: { p: { issuer: i, audiences: [a], jwks: { file: k.json }, forward: { sub: x-user } } }`,
+    'gateways.edge.oidc.forward.email: found X-User, allowed: a header that no provider under jwt forwards: the proxies of services remove those',
+  )
+  refused(
     'has two paths of its own',
     login('callbackPath: /x, logoutPath: /x'),
     'gateways.edge.oidc.callbackPath: found /x, allowed: another path than logoutPath',
