@@ -124,6 +124,11 @@ describe('a rule is held where somebody can hold it', () => {
     'services.b.allow: mtls is off, so no caller shows who it is and no rule that allows one ever fits',
   )
   warned(
+    'a token is no lock where the door is open',
+    mesh('allow: [{ from: "*", jwt: { provider: login } }]'),
+    'services.b.allow[0].jwt: intentions allow by default: who comes without the token is let in all the same, unless a less exact rule denies it',
+  )
+  warned(
     'a permissive service knows its callers only when they show themselves',
     mesh('mtls: permissive, deny: [{ from: a }]'),
     'services.b.deny[0].from: b is permissive: a may call in clear text without showing who it is, and is not turned away then',
