@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto'
+import type { OidcLogin } from '../protocol/oidc.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Running } from '../runtime/lifecycle.ts'
 import type { Log } from '../runtime/log.ts'
@@ -12,6 +13,9 @@ import { denialLog } from './authorize/denial-log.ts'
 import { explainCall } from './authorize/explain.ts'
 import { jwksFetcher } from './authorize/jwt/fetch-text.ts'
 import { createTokens } from './authorize/jwt/tokens.ts'
+import { loginCounts } from './authorize/oidc/counts.ts'
+import { createLogin } from './authorize/oidc/login.ts'
+import { loginProvider } from './authorize/oidc/provider.ts'
 import { checksOf } from './checks.ts'
 import type { ProxySettings, Role } from './config.ts'
 import type { Exchange, Stage } from './exchange.ts'
@@ -26,6 +30,7 @@ import { accessLog, noAccessLog } from './observe/access-log.ts'
 import { authorizationFamilies } from './observe/authorization-families.ts'
 import { proxyRegistry, trafficFamilies } from './observe/families.ts'
 import { randomIds } from './observe/ids.ts'
+import { loginFamilies } from './observe/login-families.ts'
 import { createMergedMetrics } from './observe/merged-metrics/merged-metrics.ts'
 import { createObserver } from './observe/observer.ts'
 import { trafficReport } from './observe/report.ts'
@@ -35,6 +40,7 @@ import { tlsFamilies } from './observe/tls-families.ts'
 import { createTraffic } from './observe/traffic.ts'
 import { listenerFamilies, proxyFamilies, upstreamFamilies } from './observe/upstream-families.ts'
 import { firstPolicy, followControl } from './policy-source.ts'
+import { readSecret } from './read-secret.ts'
 import { explain } from './route/explain.ts'
 import { policyInForce } from './route/policy.ts'
 import { createInboundRouter, createRouter } from './route/router.ts'
@@ -108,6 +114,10 @@ export async function createProxy(
     writer: () => writer,
     accessLog: requestLog,
   }
+  const logins = loginCounts()
+  const provider = (oidc: OidcLogin, secret: string) => loginProvider(oidc, secret, clock)
+  const loggedIn = (next: Stage) =>
+    createLogin({ policy, clock, log, counts: logins, readSecret, provider, next, refuse })
   const observed = (next: Stage) => createObserver({ ...observing, next }) // outermost: one span and one row for whatever comes back, however it ends
 
   let control: Subscription | undefined
@@ -131,7 +141,7 @@ export async function createProxy(
   const entrances = {
     inbound: observed(authorized(createInboundRouter(routing))), // before the router: a denied caller learns nothing further
     outbound: observed(createRouter(routing, role.kind === 'alone' ? ALONE_UPSTREAM : '')),
-    gateway: observed(createRouter(routing)),
+    gateway: observed(loggedIn(createRouter(routing))),
     bound: (service: string) => observed(createRouter(routing, service)),
   }
   const files = gatewayFiles(settings.certificates, { clock, log }) // of a gateway: what it shows to users, as its files have it
@@ -194,6 +204,7 @@ export async function createProxy(
       self.service,
     ),
     ...authorizationFamilies(counts, tokens, self.service),
+    ...(role.kind === 'gateway' ? loginFamilies(logins) : []),
     ...proxyFamilies(
       {
         epoch: () => policy.current.epoch,
