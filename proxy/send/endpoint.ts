@@ -1,8 +1,8 @@
 import { isIP } from 'node:net'
 import type { Endpoint as EndpointConfig } from '../../protocol/snapshot.ts'
 import { parseAddress } from '../../runtime/address.ts'
-import type { UpstreamConnection } from './connection.ts'
 import { type Fuse, newFuse } from './fuse.ts'
+import type { Http1Connection } from './http1-connection.ts'
 import { type EndpointStats, emptyEndpointStats } from './stats.ts'
 
 /** One endpoint of a cluster as this proxy knows it. It stays the same object over policy changes for as long as its address does. */
@@ -16,8 +16,7 @@ export class Endpoint {
   readonly stats: EndpointStats
   fuse: Fuse = newFuse()
   /** Connections nobody uses: taken and put back at the end, closed for age at the beginning. */
-  readonly idle: UpstreamConnection[] = []
-  readonly connections = new Set<UpstreamConnection>()
+  readonly idle: Http1Connection[] = []
   /** No longer in the policy: what is under way ends, nothing new begins. */
   gone = false
   /** When control's word is 'probing': the moment from which it may get one request more. */

@@ -1,10 +1,13 @@
 // Hot path: who gets which connection of a cluster.
 import type { Upstream } from '../../protocol/snapshot.ts'
 import type { Log } from '../../runtime/log.ts'
+import type { Carried, Coming } from './carrier.ts'
 import { type Connect, isSecured, type UpstreamSecurity } from './connect.ts'
-import { type Carried, type ConnectionOwner, UpstreamConnection } from './connection.ts'
+import { Dial, type DialOwner } from './dial.ts'
 import type { Endpoint } from './endpoint.ts'
+import { Http1Connection, type Http1ConnectionOwner } from './http1-connection.ts'
 import type { ClusterStats } from './stats.ts'
+import type { UpstreamSocket } from './upstream-socket.ts'
 
 /** How long an unwanted answer may take to be read to its end. */
 const DISCARD_MS = 2000
@@ -14,7 +17,7 @@ const NAMED_CONNECTION_MS = 300_000
 /** Something that wants a connection to `endpoint`, and waits if there is none to be had. */
 export interface Applicant extends Carried {
   /** A connection is being made for it: onConnected or onBroken follows. */
-  onComing(connection: UpstreamConnection): void
+  onComing(coming: Coming): void
   /** A waiting applicant's turn has come: to choose an endpoint again and ask again. */
   onTurn(): void
 }
@@ -23,15 +26,16 @@ export interface Applicant extends Carried {
 export type Grant = 'given' | 'coming' | 'waiting' | 'overflow'
 
 /** The connections of one cluster: idle ones last in, first out; no more than the limit; those who wait, in order. */
-export class Pool implements ConnectionOwner {
+export class Pool implements DialOwner, Http1ConnectionOwner {
   readonly #stats: ClusterStats
   readonly #connect: Connect
   readonly #log: Log
   #upstream: Upstream
   #endpoints: ReadonlyMap<string, Endpoint>
   readonly #waiting = new Set<Applicant>()
-  /** Those with a time limit: connecting, or reading an answer nobody wants. */
-  readonly #watched = new Set<UpstreamConnection>()
+  /** Those with a time limit. */
+  readonly #dials = new Set<Dial>()
+  readonly #discarding = new Set<Http1Connection>()
   #serving = false
   #nowMs: number
   /** How connections are to be secured: those of another way carry what they carry to its end, and nothing more. */
@@ -70,7 +74,6 @@ export class Pool implements ConnectionOwner {
     const idle = fresh ? undefined : endpoint.idle.pop()
     if (idle !== undefined) {
       idle.carry(applicant)
-      applicant.onConnected(idle)
       return 'given'
     }
     if (this.#makeRoom()) {
@@ -95,15 +98,25 @@ export class Pool implements ConnectionOwner {
     const security = this.#upstream
     const open = (onBytes: (bytes: Buffer) => void) =>
       this.#connect(endpoint.address, security, onBytes, this.#stats.tls)
-    const connection = new UpstreamConnection(endpoint, open, isSecured(security), this, applicant, nowMs)
-    connection.securedAs = this.#securedAs
-    applicant.onComing(connection)
-    endpoint.connections.add(connection)
-    this.#watched.add(connection)
     this.#stats.cxTotal++
     this.#stats.cxActive++
     endpoint.stats.cxTotal++
     endpoint.stats.cxActive++
+    const secure = isSecured(security)
+    const dial = new Dial(endpoint, open, secure, this.#securedAs, this, applicant, nowMs, this.#onSocketClosed)
+    this.#dials.add(dial)
+    applicant.onComing(dial)
+  }
+
+  onDialed(dial: Dial, waiter: Carried | undefined): void {
+    this.#dials.delete(dial)
+    const connection = new Http1Connection(dial.socket, this, this.#nowMs)
+    if (waiter === undefined) this.onFree(connection)
+    else connection.carry(waiter)
+  }
+
+  onDialFailed(dial: Dial): void {
+    this.#dials.delete(dial)
   }
 
   /** At the limit the longest idle connection of some endpoint makes place. One that waits longer may take that place, hence the loop. */
@@ -116,16 +129,16 @@ export class Pool implements ConnectionOwner {
     return true
   }
 
-  #oldestIdle(): UpstreamConnection | undefined {
+  #oldestIdle(): Http1Connection | undefined {
     for (const endpoint of this.#endpoints.values()) if (endpoint.idle.length > 0) return endpoint.idle[0]
     return undefined
   }
 
-  onFree(connection: UpstreamConnection): void {
-    const { endpoint } = connection
-    this.#watched.delete(connection)
+  onFree(connection: Http1Connection): void {
+    const { endpoint, socket } = connection
+    this.#discarding.delete(connection)
     connection.sinceMs = this.#nowMs
-    if (endpoint.gone || connection.securedAs !== this.#securedAs || this.#tooOld(connection)) {
+    if (endpoint.gone || socket.securedAs !== this.#securedAs || this.#tooOld(socket)) {
       connection.abandon()
       return
     }
@@ -133,12 +146,19 @@ export class Pool implements ConnectionOwner {
     if (this.#waiting.size > 0) this.#serve()
   }
 
-  onClosed(connection: UpstreamConnection): void {
-    const { endpoint } = connection
-    const at = endpoint.idle.indexOf(connection)
-    if (at >= 0) endpoint.idle.splice(at, 1)
-    endpoint.connections.delete(connection)
-    this.#watched.delete(connection)
+  onDiscarding(connection: Http1Connection): void {
+    connection.sinceMs = this.#nowMs
+    this.#discarding.add(connection)
+  }
+
+  onEnded(connection: Http1Connection): void {
+    const { idle } = connection.endpoint
+    const at = idle.indexOf(connection)
+    if (at >= 0) idle.splice(at, 1)
+    this.#discarding.delete(connection)
+  }
+
+  readonly #onSocketClosed = ({ endpoint }: UpstreamSocket): void => {
     this.#stats.cxActive--
     endpoint.stats.cxActive--
     if (this.#waiting.size > 0) this.#serve()
@@ -165,27 +185,17 @@ export class Pool implements ConnectionOwner {
   sweep(nowMs: number): void {
     this.#nowMs = nowMs
     const { connectTimeoutMs, idleTimeoutMs } = this.#upstream
-    for (const connection of this.#watched) {
-      const ageMs = nowMs - connection.sinceMs
-      if (connection.connecting) {
-        if (connectTimeoutMs > 0 && ageMs > connectTimeoutMs) {
-          this.#stats.cxConnectTimeout++
-          connection.timeOut(`no connection within ${connectTimeoutMs} ms`)
-        }
-      } else if (!connection.discarding) this.#watched.delete(connection)
-      else if (ageMs > DISCARD_MS) connection.abandon()
+    for (const dial of this.#dials) {
+      if (connectTimeoutMs <= 0 || nowMs - dial.sinceMs <= connectTimeoutMs) continue
+      this.#stats.cxConnectTimeout++
+      dial.timeOut(`no connection within ${connectTimeoutMs} ms`)
     }
+    for (const connection of this.#discarding) if (nowMs - connection.sinceMs > DISCARD_MS) connection.abandon()
     if (idleTimeoutMs > 0)
       for (const endpoint of this.#endpoints.values()) {
         while (endpoint.idle.length > 0 && nowMs - endpoint.idle[0]!.sinceMs > idleTimeoutMs)
           endpoint.idle[0]!.abandon()
       }
-  }
-
-  /** An answer that nobody wants is being read: for a limited time. */
-  watch(connection: UpstreamConnection): void {
-    connection.sinceMs = this.#nowMs
-    this.#watched.add(connection)
   }
 
   close(): void {
@@ -196,8 +206,8 @@ export class Pool implements ConnectionOwner {
     while (endpoint.idle.length > 0) endpoint.idle[0]!.abandon()
   }
 
-  #tooOld(connection: UpstreamConnection): boolean {
-    return connection.endpoint.named && this.#nowMs - connection.openedMs > NAMED_CONNECTION_MS
+  #tooOld({ endpoint, openedMs }: UpstreamSocket): boolean {
+    return endpoint.named && this.#nowMs - openedMs > NAMED_CONNECTION_MS
   }
 }
 

@@ -1,17 +1,15 @@
 // Hot path: one exchange on its way through a cluster, over all its tries.
 import type { Retries } from '../../protocol/snapshot.ts'
-import { type Exchange, type Fields, fieldOf, type UpstreamSide } from '../exchange.ts'
+import { type Exchange, type Fields, fieldOf, type ResponseHead, type UpstreamSide } from '../exchange.ts'
 import { type Failure, failure } from '../failures.ts'
-import type { BodyFraming } from '../http1/framing.ts'
-import type { ResponseHead as WireHead } from '../http1/response-head.ts'
+import type { Breakage, Carrier, Coming } from './carrier.ts'
 import type { Cluster } from './cluster.ts'
-import type { Breakage, UpstreamConnection } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Applicant } from './pool.ts'
 import { RequestBody } from './request-body.ts'
-import { takeCallersTimeouts, writeRequestHead } from './request-head.ts'
-import { connectEstablished, responseHeadOf } from './response-head.ts'
+import { takeCallersTimeouts } from './request-head.ts'
+import { connectEstablished } from './response-head.ts'
 import { isIdempotent, retryAfterMs, type TryEnd, wantsRetryOfEnd, wantsRetryOfStatus } from './retry.ts'
 import { decideRetry } from './retry-decision.ts'
 
@@ -23,7 +21,7 @@ const RETRY_AFTER_MAX_MS = 10_000
 
 export class UpstreamRequest implements UpstreamSide, Applicant {
   readonly method: string
-  /** The whole request was given to the connection. */
+  /** The whole request was given to the carrier. */
   sent = false
   readonly #exchange: Exchange
   readonly #cluster: Cluster
@@ -32,9 +30,9 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   readonly #version: string
   readonly #body: RequestBody
   readonly #deadlines: Deadlines
-  #connection: UpstreamConnection | undefined = undefined
+  #carrier: Carrier | undefined = undefined
   /** The connection that is being made for this try. */
-  #coming: UpstreamConnection | undefined = undefined
+  #coming: Coming | undefined = undefined
   #endpoint: Endpoint | undefined = undefined
   #tried: readonly Endpoint[] = NONE
   #lastTried: Endpoint | undefined = undefined
@@ -118,24 +116,24 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     this.#try(this.#cluster.context.clock.now())
   }
 
-  onComing(connection: UpstreamConnection): void {
-    this.#coming = connection
+  onComing(coming: Coming): void {
+    this.#coming = coming
   }
 
-  onConnected(connection: UpstreamConnection): void {
+  onConnected(carrier: Carrier): void {
     this.#coming = undefined
-    this.#connection = connection
+    this.#carrier = carrier
     this.#written = true
     const exchange = this.#exchange
     if (this.method === 'CONNECT') {
-      connection.becomeTunnel()
+      carrier.head(exchange, false)
       this.#beginTunnel()
       exchange.respond(connectEstablished)
       return
     }
-    writeRequestHead(exchange, connection.writer)
     this.sent = exchange.requestEnded
-    this.#body.sendTo(connection.writer, this.sent)
+    carrier.head(exchange, this.sent)
+    this.#body.sendTo(carrier, this.sent)
     // What may never be sent again need not be kept.
     if (!isIdempotent(this.method)) this.#body.forget()
     if (!this.sent) this.#resumeRequest()
@@ -154,34 +152,34 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
 
   onData(chunk: Buffer): boolean {
     this.#deadlines.push(this.#cluster.context.clock.now())
-    return this.#body.take(chunk, this.#connection?.writer)
+    return this.#body.take(chunk, this.#carrier)
   }
 
   onEnd(trailers: Fields | null): void {
-    const connection = this.#connection
+    const carrier = this.#carrier
     if (this.#exchange.tunnelling) {
       if (this.#exchange.responseEnded) this.#tunnelOver()
-      else connection?.endTunnel()
+      else carrier?.endTunnel()
       return
     }
     this.#deadlines.push(this.#cluster.context.clock.now())
-    this.#body.end(trailers, connection?.writer)
-    this.sent = connection !== undefined
+    this.#body.end(trailers, carrier)
+    this.sent = carrier !== undefined
   }
 
   onAbort(): void {
     const nowMs = this.#cluster.context.clock.now()
     this.#cluster.stats.rqTxReset++
     // A connection on its way may serve somebody else; one that carries half a request may not.
-    this.#coming?.forgo()
+    this.#coming?.leave(this, false)
     this.#coming = undefined
-    this.#connection?.abandon()
+    this.#carrier?.abandon()
     this.#endTry(0, failure('DC', 'the client left'), nowMs)
     this.#leave()
   }
 
   resumeResponse(): void {
-    this.#connection?.resume()
+    this.#carrier?.resume()
   }
 
   onWritable(): void {
@@ -196,16 +194,16 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
 
   // ---- the answer
 
-  onInterim(head: WireHead): void {
-    this.#exchange.inform(responseHeadOf(head, 'none'))
+  onInterim(head: ResponseHead): void {
+    this.#exchange.inform(head)
   }
 
-  onHead(head: WireHead, framing: BodyFraming): boolean {
+  onHead(head: ResponseHead): boolean {
     const exchange = this.#exchange
     const nowMs = this.#cluster.context.clock.now()
-    const status = head.statusCode
+    const { status } = head
     if (status === 101 && (exchange.request.upgrade === '' || !this.sent)) {
-      this.#connection?.abandon()
+      this.#carrier?.abandon()
       this.#broke('invalid', 'it switched protocols without being asked to', nowMs)
       return false
     }
@@ -216,8 +214,8 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       this.#cluster.stats.rqRetrySuccess++
     }
     this.#deadlines.stopTry()
-    if (framing === 'tunnel') this.#beginTunnel()
-    exchange.respond(responseHeadOf(head, framing))
+    if (status === 101) this.#beginTunnel()
+    exchange.respond(head)
     return true
   }
 
@@ -240,14 +238,14 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       if (exchange.over) this.#tunnelOver()
       return
     }
-    this.#connection = undefined
+    this.#carrier = undefined
     this.#endTry(exchange.status, undefined, nowMs)
     this.#leave()
     exchange.responseEnd(nowMs, trailers)
   }
 
   #tunnelOver(): void {
-    this.#connection?.leaveTunnel()
+    this.#carrier?.leaveTunnel()
     this.#endTry(this.#exchange.status, undefined, this.#cluster.context.clock.now())
     this.#leave()
   }
@@ -261,7 +259,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   #broke(cause: Breakage, detail: string, nowMs: number): void {
     const { stats } = this.#cluster
     const endpoint = this.#endpoint!
-    this.#connection = undefined
+    this.#carrier = undefined
     this.#coming = undefined
     if (cause === 'stale' && this.#repeatable() && this.#stale < STALE_MAX) {
       this.#stale++
@@ -292,15 +290,12 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     if (!wants || !this.#mayRetry(0, nowMs)) this.#refuse(cause, nowMs)
   }
 
-  #retriedStatus(head: WireHead, nowMs: number): boolean {
-    if (!wantsRetryOfStatus(this.#retries, head.statusCode)) return false
+  #retriedStatus(head: ResponseHead, nowMs: number): boolean {
+    if (!wantsRetryOfStatus(this.#retries, head.status)) return false
     const waitMs = retryAfterMs(fieldOf(head.fields, 'retry-after'), this.#cluster.context.clock.wall())
-    const connection = this.#connection
-    const { pool } = this.#cluster
     if (!this.#mayRetry(waitMs, nowMs)) return false
-    this.#connection = undefined
-    if (connection !== undefined) pool.watch(connection)
-    this.#endTry(head.statusCode, undefined, nowMs)
+    this.#carrier = undefined
+    this.#endTry(head.status, undefined, nowMs)
     return true
   }
 
@@ -372,7 +367,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       'UT',
       `${name}${where} gave no complete answer within ${Math.round(this.#deadlines.spanMs)} ms`,
     )
-    this.#dropConnection()
+    this.#dropCarrier()
     if (endpoint !== undefined) {
       endpoint.stats.rqTimeout++
       this.#judged = false
@@ -382,18 +377,18 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     this.#refuse(cause, nowMs)
   }
 
-  #dropConnection(): void {
-    this.#coming?.abandon()
-    this.#connection?.abandon()
+  #dropCarrier(): void {
+    this.#coming?.leave(this, true)
+    this.#carrier?.abandon()
     this.#coming = undefined
-    this.#connection = undefined
+    this.#carrier = undefined
   }
 
   #tryTimedOut(nowMs: number): void {
     const endpoint = this.#endpoint!
     this.#cluster.stats.rqPerTryTimeout++
     endpoint.stats.rqTimeout++
-    this.#dropConnection()
+    this.#dropCarrier()
     const said = `${this.#cluster.name} at ${endpoint.address} gave no answer within ${this.#deadlines.tryTimeoutMs} ms (perTryTimeout)`
     this.#tryFailed('per-try-timeout', failure('UT', said), nowMs)
   }
@@ -428,7 +423,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   }
 
   #leave(): void {
-    this.#connection = undefined
+    this.#carrier = undefined
     this.#cancelBackoff?.()
     this.#cancelBackoff = undefined
     this.#cluster.active.delete(this)
