@@ -6,6 +6,8 @@ import type { Exchange, Fields, ResponseHead } from '../exchange.ts'
  * Calls come in the order head, data*, end; those of a tunnel after its head; `abandon` at any time.
  */
 export interface Carrier {
+  /** It may turn out that nothing was done with the request: then it can be sent again, whatever its method. */
+  readonly mayRefuse: boolean
   /** Sends the head. `ended`: the request is complete with it, and `end` says no more than that. */
   head(exchange: Exchange, ended: boolean): void
   /** False: congested, wait for onWritable. Nothing of `chunk` is kept but what a socket holds of a large one. */
@@ -44,5 +46,21 @@ export interface Coming {
   leave(waiter: Carried, giveUp: boolean): void
 }
 
-/** connect: no connection came to be. stale: an idle one that was closed as it was used, not one byte came. invalid: not HTTP. */
-export type Breakage = 'connect' | 'connect-timeout' | 'stale' | 'reset' | 'invalid'
+/**
+ * connect: no connection came to be. stale: an idle one that was closed as it was used, not one byte came. refused: the endpoint did nothing
+ * with the request, and said so. invalid: not HTTP.
+ */
+export type Breakage = 'connect' | 'connect-timeout' | 'stale' | 'refused' | 'reset' | 'invalid'
+
+/** Something that wants a request carried, and waits if nothing is to be had. */
+export interface Applicant extends Carried {
+  /**
+   * socket: a socket of its own (CONNECT). websocket: HTTP/1.1, or a stream where HTTP/2 can tunnel it. upgrade: HTTP/1.1 where there is a
+   * choice.
+   */
+  readonly passage: 'any' | 'socket' | 'websocket' | 'upgrade'
+  /** A connection is being made for it: onConnected, onBroken or onTurn follows. */
+  onComing(coming: Coming): void
+  /** Its turn has come to choose an endpoint again, and to ask again, whatever it had chosen before. */
+  onTurn(): void
+}

@@ -1,13 +1,15 @@
-import type { Carried, Coming } from './carrier.ts'
+import type { Applicant, Carried, Coming } from './carrier.ts'
 import type { Endpoint } from './endpoint.ts'
 import { type OpenSocket, type SocketUser, UpstreamSocket } from './upstream-socket.ts'
 
 export interface DialOwner {
   /** The socket is there; whoever speaks on it takes it over. `waiter`: whom it was made for, if that still wants it. */
-  onDialed(dial: Dial, waiter: Carried | undefined): void
-  /** It came to nothing. Called before the waiter is told. */
-  onDialFailed(dial: Dial): void
+  onDialed(dial: Dial, waiter: Applicant | undefined): void
+  /** It came to nothing; `cause` undefined: nobody wants it any more. Called before the waiter is told. */
+  onDialFailed(dial: Dial, cause: DialFailure | undefined, detail: string): void
 }
+
+export type DialFailure = 'connect' | 'connect-timeout'
 
 /** A connection on its way. */
 export class Dial implements SocketUser, Coming {
@@ -15,7 +17,7 @@ export class Dial implements SocketUser, Coming {
   /** Monotonic, coarse. */
   readonly sinceMs: number
   readonly #owner: DialOwner
-  #waiter: Carried | undefined
+  #waiter: Applicant | undefined
   #over = false
 
   constructor(
@@ -24,7 +26,7 @@ export class Dial implements SocketUser, Coming {
     secure: boolean,
     securedAs: string,
     owner: DialOwner,
-    waiter: Carried,
+    waiter: Applicant | undefined,
     nowMs: number,
     onClosed: (socket: UpstreamSocket) => void,
   ) {
@@ -36,7 +38,11 @@ export class Dial implements SocketUser, Coming {
 
   leave(_waiter: Carried, giveUp: boolean): void {
     this.#waiter = undefined
-    if (giveUp) this.#fail('connect', '')
+    if (giveUp) this.giveUp()
+  }
+
+  giveUp(): void {
+    this.#fail(undefined, '')
   }
 
   timeOut(detail: string): void {
@@ -65,13 +71,13 @@ export class Dial implements SocketUser, Coming {
     this.#fail('connect', detail)
   }
 
-  #fail(cause: 'connect' | 'connect-timeout', detail: string): void {
+  #fail(cause: DialFailure | undefined, detail: string): void {
     if (this.#over) return
     this.#over = true
     const waiter = this.#waiter
     this.#waiter = undefined
-    this.#owner.onDialFailed(this)
+    this.#owner.onDialFailed(this, cause, detail)
     this.socket.close()
-    waiter?.onBroken(cause, detail)
+    if (cause !== undefined) waiter?.onBroken(cause, detail)
   }
 }

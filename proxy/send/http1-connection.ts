@@ -33,6 +33,7 @@ const CLOSED = 4
 const DISCARD_BYTES_MAX = 64 * 1024
 
 export class Http1Connection implements Carrier, SocketUser {
+  readonly mayRefuse = false
   readonly socket: UpstreamSocket
   /** Requests carried, this one included. */
   requests = 0

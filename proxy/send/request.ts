@@ -2,11 +2,11 @@
 import type { Retries } from '../../protocol/snapshot.ts'
 import { type Exchange, type Fields, fieldOf, type ResponseHead, type UpstreamSide } from '../exchange.ts'
 import { type Failure, failure } from '../failures.ts'
-import type { Breakage, Carrier, Coming } from './carrier.ts'
+import type { Applicant, Breakage, Carrier, Coming } from './carrier.ts'
 import type { Cluster } from './cluster.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
-import type { Applicant } from './pool.ts'
+import { asksForWebSocket } from './http2-heads.ts'
 import { RequestBody } from './request-body.ts'
 import { takeCallersTimeouts } from './request-head.ts'
 import { connectEstablished } from './response-head.ts'
@@ -21,6 +21,7 @@ const RETRY_AFTER_MAX_MS = 10_000
 
 export class UpstreamRequest implements UpstreamSide, Applicant {
   readonly method: string
+  readonly passage: Applicant['passage']
   /** The whole request was given to the carrier. */
   sent = false
   readonly #exchange: Exchange
@@ -38,9 +39,11 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   #lastTried: Endpoint | undefined = undefined
   #probe = false
   #judged = false
-  /** A byte of it may have reached an endpoint. */
-  #written = false
+  /** Tries of which an endpoint may have seen a byte, and done something with it. */
+  #processed = 0
   #stale = 0
+  /** An endpoint did nothing with it, and it was sent again at once. */
+  #refused = false
   #retryNumber = 0
   #retryCounted = false
   #cancelBackoff: (() => void) | undefined = undefined
@@ -55,6 +58,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     this.#retries = exchange.routeRetries ?? cluster.upstream.retries
     this.#version = exchange.version
     this.method = request.method
+    this.passage = passageOf(exchange)
     this.#body = new RequestBody(request.hasBody)
     this.#startedMs = exchange.startedMs
     const tryTimeoutMs = askedTryTimeoutMs >= 0 ? askedTryTimeoutMs : this.#retries.perTryTimeoutMs
@@ -100,19 +104,29 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   #apply(endpoint: Endpoint, fresh: boolean, nowMs: number): void {
     const grant = this.#cluster.pool.apply(this, endpoint, fresh, nowMs)
     if (grant === 'given' || grant === 'coming') return
-    // Nothing was tried: whoever waits chooses anew when its turn comes.
+    this.#putOff(endpoint)
+    if (grant === 'waiting') return
+    if (grant === 'unfit') {
+      this.#refuse(failure('UPE', this.#whyUnfit(endpoint)), nowMs)
+      return
+    }
+    const { limits } = this.#cluster.upstream
+    this.#cluster.stats.rqPendingOverflow++
+    const said = `all connections to ${this.#cluster.name} are in use (limit maxConnections ${limits.maxConnections}), or all streams of HTTP/2, and ${limits.maxPending} requests wait (limit maxPending)`
+    this.#refuse(failure('UO', said), nowMs)
+  }
+
+  /** Nothing was tried: whoever waits chooses anew when its turn comes. */
+  #putOff(endpoint: Endpoint): void {
+    this.#coming = undefined
     this.#exchange.attempts--
     this.#cluster.stats.rqTotal--
     endpoint.stats.rqTotal--
     this.#letGoOfEndpoint()
-    if (grant === 'waiting') return
-    const { limits } = this.#cluster.upstream
-    this.#cluster.stats.rqPendingOverflow++
-    const said = `all ${limits.maxConnections} connections to ${this.#cluster.name} are in use and ${limits.maxPending} requests wait (limits maxConnections, maxPending)`
-    this.#refuse(failure('UO', said), nowMs)
   }
 
   onTurn(): void {
+    if (this.#endpoint !== undefined) this.#putOff(this.#endpoint)
     this.#try(this.#cluster.context.clock.now())
   }
 
@@ -123,7 +137,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   onConnected(carrier: Carrier): void {
     this.#coming = undefined
     this.#carrier = carrier
-    this.#written = true
+    this.#processed++
     const exchange = this.#exchange
     if (this.method === 'CONNECT') {
       carrier.head(exchange, false)
@@ -135,7 +149,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     carrier.head(exchange, this.sent)
     this.#body.sendTo(carrier, this.sent)
     // What may never be sent again need not be kept.
-    if (!isIdempotent(this.method)) this.#body.forget()
+    if (!carrier.mayRefuse && !isIdempotent(this.method)) this.#body.forget()
     if (!this.sent) this.#resumeRequest()
   }
 
@@ -267,14 +281,25 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       this.#apply(endpoint, true, nowMs)
       return
     }
+    if (cause === 'refused') {
+      this.#processed--
+      this.sent = false
+      if (!this.#refused && this.#repeatable()) {
+        this.#refused = true
+        stats.rqRefused++
+        this.#apply(endpoint, false, nowMs)
+        return
+      }
+    }
     const at = `${this.#cluster.name} ${endpoint.version} at ${endpoint.address}`
     if (cause === 'connect' || cause === 'connect-timeout') {
-      stats.cxConnectFail++
-      endpoint.stats.cxConnectFail++
       this.#tryFailed('connect-failure', failure('UF', `could not connect to ${at}: ${detail}`), nowMs)
     } else if (cause === 'invalid') {
       stats.cxProtocolError++
-      this.#tryFailed('reset', failure('UPE', `${at} did not answer in valid HTTP/1.1: ${detail}`), nowMs)
+      this.#tryFailed('reset', failure('UPE', `${at} did not answer in valid HTTP: ${detail}`), nowMs)
+    } else if (cause === 'refused') {
+      stats.rqRxReset++
+      this.#tryFailed('refused-stream', failure('UC', `${at} did nothing with it: ${detail}`), nowMs)
     } else {
       stats.rqRxReset++
       stats.cxDestroyRemote++
@@ -337,7 +362,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   /** Not one byte reached an endpoint, or it may be sent twice and is still all here. */
   #repeatable(): boolean {
     if (this.#exchange.responding || this.#exchange.tunnelling) return false
-    return !this.#body.unrepeatable && (!this.#written || isIdempotent(this.method))
+    return !this.#body.unrepeatable && (this.#processed === 0 || isIdempotent(this.method))
   }
 
   #judge(why: string, nowMs: number): void {
@@ -432,6 +457,10 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     this.#retryCounted = false
   }
 
+  #whyUnfit({ address }: Endpoint): string {
+    return `${this.#cluster.name} at ${address} speaks HTTP/2 without extended CONNECT (RFC 8441): no WebSocket can be carried there`
+  }
+
   #whyNoEndpoint(): string {
     const { name, membership } = this.#cluster
     const total = membership.endpoints.size
@@ -439,4 +468,11 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     const which = this.#exchange.pinned ? `version ${this.#version} of ${name}` : name
     return `no endpoint of ${which} can be used now (${membership.healthy} of ${total} healthy): see /clusters for each one's state`
   }
+}
+
+function passageOf(exchange: Exchange): Applicant['passage'] {
+  const { method, upgrade } = exchange.request
+  if (method === 'CONNECT') return 'socket'
+  if (upgrade === '') return 'any'
+  return asksForWebSocket(exchange) ? 'websocket' : 'upgrade'
 }
