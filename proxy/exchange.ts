@@ -122,6 +122,8 @@ export class Exchange {
   // authorize/
   /** The intention that decided, 'default' when none fitted; '' where nobody asked. */
   intention = ''
+  /** The answer's reader is not of the mesh: what a proxy says of itself in it stays public. */
+  outside = false
   // route/
   service = ''
   route = ''

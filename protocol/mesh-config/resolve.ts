@@ -1,6 +1,6 @@
 import type { GatewayConfig, MeshConfig, OutsideConfig, ServiceConfig, TelemetryConfig } from './config.ts'
 import { filled, layered } from './defaults.ts'
-import { resolveAllow } from './resolve-allow.ts'
+import { resolveJwt, resolveMeshRules, resolveRules } from './resolve-intentions.ts'
 import { orOff, resolveEjection, resolveFuse, resolveShift, resolveSlo, resolveTelemetry } from './resolve-policy.ts'
 import { resolveRetries, resolveRoutes } from './resolve-route.ts'
 import { known, milliseconds } from './resolve-values.ts'
@@ -23,13 +23,16 @@ export function resolve(file: MeshFile): MeshConfig {
     name,
     resolveService(name, service, retriesOf, gatewayNames),
   ])
-  const whole = filled(meshField, { telemetry: file.telemetry, intentions: file.intentions }) as Partial<MeshFile>
+  const { telemetry: said, intentions, jwt } = file
+  const whole = filled(meshField, { telemetry: said, intentions, jwt }) as Partial<MeshFile>
   const telemetry: TelemetryConfig = resolveTelemetry(whole.telemetry ?? {})
   return {
     mesh: file.mesh,
     trustDomain: file.trustDomain ?? `${file.mesh}.mesh`,
     telemetry,
     intentionsDefault: known(whole.intentions?.default),
+    intentionRules: resolveMeshRules(whole.intentions?.rules ?? [], gatewayNames),
+    jwt: resolveJwt(whole.jwt ?? {}),
     services: new Map(services),
     gateways: new Map(gateways),
   }
@@ -78,7 +81,8 @@ function resolveService(
     ...(slo === undefined ? {} : { slo }),
     shift: resolveShift(whole.shift),
     mtls: known(whole.mtls),
-    allow: (whole.allow ?? []).map(rule => resolveAllow(rule, gateways)),
+    allow: resolveRules(whole.allow ?? [], 'allow', name, gateways),
+    deny: resolveRules(whole.deny ?? [], 'deny', name, gateways),
     ...(whole.endpoints === undefined ? {} : { outside: resolveOutside(whole.endpoints, whole.tls) }),
   }
 }

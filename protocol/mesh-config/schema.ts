@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox'
 import { block, duration, type Field, flag, list, named, share, text, weight, word, wordOr } from './fields.ts'
+import { allow, deny, intentions, jwtProviders } from './schema-intentions.ts'
 import { limits, loadBalancing, outlier, passiveHealthCheck } from './schema-policy.ts'
-import { allow, retries, routes, timeout } from './schema-route.ts'
+import { retries, routes, timeout } from './schema-route.ts'
 
 /** mesh.yaml as a person writes it. What it comes to, with every default applied, is MeshConfig (config.ts). */
 
@@ -108,6 +109,7 @@ const service = block(
     routes: opt(routes(1000, 'Where requests to this service go; what no route fits goes by the weights.')),
     ...policy,
     allow: opt(allow),
+    deny: opt(deny),
     endpoints: opt(
       list(text('endpoint', { description: 'host:port.' }), 1000, {
         description:
@@ -192,16 +194,8 @@ export const MeshFile = block(
     trustDomain: opt(text('domain', { description: 'Of the SPIFFE ids; <mesh>.mesh unless written.' })),
     telemetry: opt(telemetry),
     defaults: opt(defaults),
-    intentions: opt(
-      block(
-        {
-          default: opt(
-            word(['deny', 'allow'], { description: 'What happens to a call that no `allow` names.', default: 'deny' }),
-          ),
-        },
-        { description: 'Who may call whom, where nothing is said.', default: {} },
-      ),
-    ),
+    intentions: opt(intentions),
+    jwt: opt(jwtProviders),
     services: opt(named('label', service, 5000, { description: 'The services, by name.', default: {} })),
     gateways: opt(named('label', gateway, 100, { description: 'The gateways, by name.', default: {} })),
   },

@@ -31,14 +31,16 @@ export function answerWith(exchange: Exchange, failure: Failure, now: number): v
   }
   exchange.failure = failure
   const { request } = exchange
+  const outside = exchange.direction === 'gateway' || exchange.outside
   const answer = proxyAnswer(failure, {
     plain: prefersPlain(fieldOf(request.fields, 'accept')),
-    outside: exchange.direction === 'gateway',
+    outside,
     date: new Date(exchange.startedWallUs / 1000).toUTCString(),
     facts: {
       route: exchange.route,
       upstream: exchange.service,
       version: exchange.version,
+      intention: outside ? '' : exchange.intention,
       attempts: exchange.attempts,
       traceId: exchange.traceId,
       requestId: exchange.requestId,
@@ -63,7 +65,7 @@ export interface AnswerContext {
 export function proxyAnswer(failure: Failure, context: AnswerContext): { head: ResponseHead; body: Buffer } {
   // What is wrong with a request concerns nobody but who sent it, and holds no internals.
   const aboutRequest = failure.flag === 'DPE' || failure.flag === 'DT'
-  const message = context.outside && !aboutRequest ? publicDetail[failure.flag] : failure.detail
+  const message = context.outside && !aboutRequest ? publicMessage(failure) : failure.detail
   const told = { reason: failure.reason, flag: failure.flag, message, ...given(context.facts) }
   const text = context.plain
     ? `${Object.entries(told)
@@ -87,6 +89,10 @@ export function proxyAnswer(failure: Failure, context: AnswerContext): { head: R
     head: { status: failure.status, reason: '', fields, contentLength: body.length, hasBody: true, upgrade: '' },
     body,
   }
+}
+
+function publicMessage({ flag, status }: Failure): string {
+  return flag === 'UAEX' && status === 401 ? 'a valid token is needed' : publicDetail[flag]
 }
 
 function given(facts: AnswerContext['facts']): AnswerContext['facts'] {
