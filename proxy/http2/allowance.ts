@@ -1,0 +1,33 @@
+// Hot path: one subtraction where nobody exaggerates.
+
+/** Something that may be done so often at once, and again as it is earned by time or by useful work. */
+export class Allowance {
+  readonly #burst: number
+  readonly #perSecond: number
+  #left: number
+  #refilledMs: number
+
+  constructor(burst: number, perSecond: number, nowMs: number) {
+    this.#burst = burst
+    this.#perSecond = perSecond
+    this.#left = burst
+    this.#refilledMs = nowMs
+  }
+
+  /** Spends one. False: nothing is left. */
+  take(nowMs: number): boolean {
+    if (this.#left < 1) this.#refill(nowMs)
+    if (this.#left < 1) return false
+    this.#left--
+    return true
+  }
+
+  earn(count: number): void {
+    this.#left = Math.min(this.#burst, this.#left + count)
+  }
+
+  #refill(nowMs: number): void {
+    this.earn((Math.max(0, nowMs - this.#refilledMs) / 1000) * this.#perSecond)
+    this.#refilledMs = nowMs
+  }
+}

@@ -1,0 +1,128 @@
+// Hot path: header blocks become requests, answers and trailers (RFC 9113, 8.1).
+import { COMPRESSION_ERROR, ENHANCE_YOUR_CALM, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED } from './codes.ts'
+import { HeadBuilder } from './head-builder.ts'
+import type { RequestHead } from './heads.ts'
+import { HpackDecoder } from './hpack/decoder.ts'
+import { isIdle, refuseLate } from './late-frames.ts'
+import type { ReceivingData } from './receiving-data.ts'
+import type { ConnectionState } from './state.ts'
+import { Stream } from './stream.ts'
+
+export class ReceivingHeads {
+  readonly decoder: HpackDecoder
+  readonly #state: ConnectionState
+  readonly #data: ReceivingData
+  readonly #builder: HeadBuilder
+  readonly #extendedConnect: boolean
+
+  constructor(state: ConnectionState, data: ReceivingData, extendedConnect: boolean) {
+    this.#state = state
+    this.#data = data
+    this.#extendedConnect = extendedConnect
+    this.#builder = new HeadBuilder(state.limits)
+    this.decoder = new HpackDecoder(state.limits.headerTableBytesMax)
+  }
+
+  /** Whatever becomes of the stream, the block is decoded: the table is the connection's. */
+  block(id: number, endStream: boolean, selfDependent: boolean, bytes: Buffer, from: number, to: number): boolean {
+    const state = this.#state
+    const stream = state.streams.get(id)
+    const opens = stream === undefined && state.role === 'server' && state.isPeers(id) && isIdle(state, id)
+    const builder = this.#builder
+    builder.begin(opens ? 'request' : stream === undefined || stream.headCame ? 'trailers' : 'response')
+    const broken = this.decoder.decode(bytes, from, to, builder)
+    if (broken !== '') {
+      state.fail(COMPRESSION_ERROR, `a header block that cannot be decoded: ${broken}`)
+      return false
+    }
+    state.floods.usefulReceived()
+    if (builder.tooLarge !== '') state.stats.limits[builder.tooLarge]++
+    if (opens) return this.#request(id, endStream, selfDependent)
+    if (stream === undefined) return refuseLate(state, id, 'HEADERS')
+    if (stream.peerEnded) return state.streamFault(id, STREAM_CLOSED, 'HEADERS behind END_STREAM')
+    if (selfDependent) return this.#malformed(id, 'a stream that depends on itself')
+    return stream.headCame ? this.#trailers(stream, endStream) : this.#answer(stream, endStream)
+  }
+
+  // ---- server
+
+  #request(id: number, endStream: boolean, selfDependent: boolean): boolean {
+    const state = this.#state
+    // Opened after our GOAWAY: it was told that nothing becomes of it.
+    if (state.lastTakenId >= 0 && id > state.lastTakenId) return true
+    state.lastPeerId = id
+    if (state.peerStreams >= state.limits.concurrentStreamsMax) {
+      state.stats.limits.concurrentStreamsMax++
+      return state.streamFault(id, REFUSED_STREAM, `more than ${state.limits.concurrentStreamsMax} streams at once`)
+    }
+    const head = this.#builder.request(this.#extendedConnect)
+    if (selfDependent) return this.#malformed(id, 'a stream that depends on itself')
+    if (this.#builder.fault !== '' && !head.tooLarge) return this.#malformed(id, this.#builder.fault)
+    if (endStream && head.contentLength > 0) return this.#malformed(id, 'less DATA than content-length says')
+    const stream = new Stream(id, undefined, state.receiveWindowInitial, state.peer.initialWindowBytes)
+    stream.headCame = true
+    stream.peerEnded = endStream
+    stream.contentLeft = head.contentLength
+    stream.tunnel = head.method === 'CONNECT'
+    state.stats.streamsOpened++
+    state.streams.set(id, stream)
+    state.peerStreams++
+    return this.#tellRequest(stream, head, endStream)
+  }
+
+  #tellRequest(stream: Stream, head: RequestHead, ended: boolean): boolean {
+    try {
+      this.#state.owner.onRequest(stream, head, ended)
+    } catch (error) {
+      this.#state.bug(stream, error)
+    }
+    return !this.#state.ended
+  }
+
+  // ---- client
+
+  #answer(stream: Stream, endStream: boolean): boolean {
+    const builder = this.#builder
+    if (builder.tooLarge !== '') return this.#tooLarge(stream, 'the head of the answer')
+    const head = builder.response()
+    const { id } = stream
+    if (builder.fault !== '') return this.#malformed(id, builder.fault)
+    const isInformational = head.statusCode < 200
+    if (isInformational && endStream) return this.#malformed(id, 'an informational answer with END_STREAM')
+    if (!isInformational) {
+      stream.headCame = true
+      if (head.statusCode === 204 || head.statusCode === 304) stream.answersHead = true
+      if (!stream.answersHead) stream.contentLeft = head.contentLength
+      if (endStream && stream.contentLeft > 0) return this.#malformed(id, 'less DATA than content-length says')
+    }
+    try {
+      if (isInformational) stream.user?.onInformational(head)
+      else stream.user?.onHead(head, endStream)
+    } catch (error) {
+      this.#state.bug(stream, error)
+    }
+    if (endStream && !stream.closed) this.#data.endOfStream(stream, null)
+    return !this.#state.ended
+  }
+
+  // ---- both
+
+  #trailers(stream: Stream, endStream: boolean): boolean {
+    const builder = this.#builder
+    if (!endStream) return this.#malformed(stream.id, 'trailers without END_STREAM')
+    if (builder.tooLarge !== '') return this.#tooLarge(stream, 'the trailers')
+    if (builder.fault !== '') return this.#malformed(stream.id, builder.fault)
+    if (stream.contentLeft > 0) return this.#malformed(stream.id, 'less DATA than content-length says')
+    this.#data.endOfStream(stream, builder.trailers())
+    return !this.#state.ended
+  }
+
+  #tooLarge(stream: Stream, what: string): boolean {
+    return this.#state.streamFault(stream.id, ENHANCE_YOUR_CALM, `${what} is larger than we take`)
+  }
+
+  #malformed(id: number, reason: string): boolean {
+    this.#state.stats.malformed++
+    return this.#state.streamFault(id, PROTOCOL_ERROR, reason)
+  }
+}
