@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { ClientVerdict, Security } from './accept/security.ts'
 import type { Credentials, CredentialsInForce } from './credentials/credentials.ts'
-import { judgePeer } from './peer-certificate.ts'
+import { judgePeer, whyUnfit } from './peer-certificate.ts'
 import type { PolicyInForce } from './route/policy.ts'
 import { faultOfChain, sentenceOfFault } from './tls-faults.ts'
 
@@ -40,7 +40,8 @@ export function judgeClient(
   if (certificate === undefined || own === undefined)
     return { status: 'refused', fault: 'no_certificate', detail: sentenceOfFault('no_certificate') }
   if (chainFault !== undefined) {
-    const fault = faultOfChain(chainFault) ?? 'bad_chain'
+    // Node has no name for some faults: a key that OpenSSL finds too weak is one of them.
+    const fault = faultOfChain(chainFault) ?? whyUnfit(certificate, wallMs)?.fault ?? 'bad_chain'
     return { status: 'refused', fault, detail: `${sentenceOfFault(fault)} (${chainFault})` }
   }
   const verdict = judgePeer(certificate, own.trustDomain, wallMs)

@@ -22,6 +22,7 @@ import { createObserver } from './observe/observer.ts'
 import { trafficReport } from './observe/report.ts'
 import { spanWriter } from './observe/span.ts'
 import { spanShipper } from './observe/span-shipper.ts'
+import { tlsFamilies } from './observe/tls-families.ts'
 import { createTraffic } from './observe/traffic.ts'
 import { listenerFamilies, proxyFamilies, upstreamFamilies } from './observe/upstream-families.ts'
 import { firstPolicy, followControl } from './policy-source.ts'
@@ -155,6 +156,17 @@ export async function createProxy(
     ...trafficFamilies(traffic, self.service),
     ...upstreamFamilies(sender.clusters, self.service),
     ...listenerFamilies(listenerViews, self.service),
+    ...tlsFamilies(
+      {
+        listeners: listenerViews,
+        clusters: sender.clusters,
+        notAfterMs: () => mesh?.current?.notAfterMs,
+        renewals: () => mesh?.state.renewals ?? 0,
+        renewalFailures: () => mesh?.state.failures ?? 0,
+        wall: clock.wall,
+      },
+      self.service,
+    ),
     ...proxyFamilies(
       {
         epoch: () => policy.current.epoch,

@@ -82,7 +82,8 @@ export function faultOf(error: Error & { code?: string }): TlsFault {
   const code = error.code ?? ''
   const ofChain = faultOfVerification[code]
   if (ofChain !== undefined) return ofChain
-  if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return 'timeout'
+  // What Node has no name for (X509_V_ERR_EE_KEY_TOO_SMALL and its like) it tells in words alone.
+  if (code === 'UNSPECIFIED') return /too weak/.test(error.message) ? 'weak_key' : 'bad_chain'
   if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') return 'no_certificate'
   if (/HTTP_REQUEST|WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/.test(code)) return 'plain_text'
   if (/TOO_SMALL|TOO_WEAK/.test(code)) return 'weak_key'
@@ -95,7 +96,11 @@ export function faultOf(error: Error & { code?: string }): TlsFault {
 export function sentenceOf(error: Error & { code?: string }): string {
   if (error instanceof TlsRefusal) return error.message
   const code = error.code ?? ''
-  const isTls = faultOfVerification[code] !== undefined || code.startsWith('ERR_SSL_') || code === 'EPROTO'
+  const isTls =
+    faultOfVerification[code] !== undefined ||
+    code.startsWith('ERR_SSL_') ||
+    code === 'EPROTO' ||
+    code === 'UNSPECIFIED'
   if (!isTls) return error.message
   const fault = faultOf(error)
   const told = sentenceOfFault(fault)

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { type Measured, start } from '../support/process.ts'
+import type { TlsFiles } from './nginx.ts'
 
 export interface EnvoyShape {
   port: number
@@ -9,10 +10,12 @@ export interface EnvoyShape {
   sinkPort: number
   /** With what a Trimtab proxy has on: spans of every request, weights, retries, breakers, outlier detection. */
   features: boolean
+  /** One side of an mTLS pair: \`in\` takes TLS, \`out\` speaks it to its endpoints, which must prove \`peer\`. */
+  tls?: { side: 'in' | 'out'; files: TlsFiles; peer: string }
 }
 
 export async function envoy(program: string, folder: string, core: number, shape: EnvoyShape): Promise<Measured> {
-  const file = `${folder}/envoy-${shape.features ? 'full' : 'bare'}.json`
+  const file = `${folder}/envoy-${shape.tls?.side ?? (shape.features ? 'full' : 'bare')}.json`
   writeFileSync(file, JSON.stringify(config(shape)))
   return start([program, '--concurrency', '1', '--disable-hot-restart', '-l', 'error', '-c', file], {
     core,
@@ -73,14 +76,42 @@ function config(shape: EnvoyShape): unknown {
           name: 'ingress',
           address: address(shape.port),
           filter_chains: [
-            { filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }] },
+            {
+              ...(shape.tls?.side === 'in' ? transport(shape.tls, 'Downstream') : {}),
+              filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }],
+            },
           ],
         },
       ],
       clusters: [
-        ...Object.entries(shape.versions).map(([name, ports]) => cluster(name, ports, shape.features)),
-        cluster('spans', [shape.sinkPort], false),
+        ...Object.entries(shape.versions).map(([name, ports]) =>
+          cluster(name, ports, shape.features, shape.tls?.side === 'out' ? transport(shape.tls, 'Upstream') : {}),
+        ),
+        cluster('spans', [shape.sinkPort], false, {}),
       ],
+    },
+  }
+}
+
+function transport({ files, peer }: NonNullable<EnvoyShape['tls']>, direction: 'Downstream' | 'Upstream'): object {
+  const file = (filename: string) => ({ filename })
+  const only13 = { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' }
+  return {
+    transport_socket: {
+      name: 'envoy.transport_sockets.tls',
+      typed_config: {
+        '@type': typed(`extensions.transport_sockets.tls.v3.${direction}TlsContext`),
+        ...(direction === 'Downstream' ? { require_client_certificate: true } : {}),
+        common_tls_context: {
+          alpn_protocols: ['http/1.1'],
+          tls_params: only13,
+          tls_certificates: [{ certificate_chain: file(files.cert), private_key: file(files.key) }],
+          validation_context: {
+            trusted_ca: file(files.ca),
+            match_typed_subject_alt_names: [{ san_type: 'URI', matcher: { exact: peer } }],
+          },
+        },
+      },
     },
   }
 }
@@ -102,11 +133,12 @@ function tracing(): unknown {
   }
 }
 
-function cluster(name: string, ports: readonly number[], features: boolean): unknown {
+function cluster(name: string, ports: readonly number[], features: boolean, secured: object): unknown {
   return {
     name,
     type: 'STATIC',
     connect_timeout: '1s',
+    ...secured,
     lb_policy: features ? 'LEAST_REQUEST' : 'ROUND_ROBIN',
     load_assignment: {
       cluster_name: name,

@@ -25,7 +25,8 @@ export async function trimtabProxy(folder: string, core: number, shape: ProxySha
   })
 }
 
-function snapshot({ versions }: ProxyShape): SnapshotLine {
+/** A policy with everything on: a route, a split, retries armed, limits, the local fuse. */
+export function snapshot({ versions }: Pick<ProxyShape, 'versions'>): SnapshotLine {
   const retries = {
     attempts: 2,
     on: ['5xx' as const, 'connect-failure' as const],
