@@ -71,6 +71,7 @@ export class Http2Connection {
     if (this.#state.ended) return
     this.#state.nowMs = nowMs
     this.#receiving.feed(chunk)
+    this.#receiving.data.creditConnection()
   }
 
   /** Gives all that waits to the sink. More may wait afterwards, and wantsFlush was said again then. */
@@ -99,6 +100,7 @@ export class Http2Connection {
     state.nowMs = nowMs
     this.#goodbye.sweep(this.#receiving)
     if (!state.ended) this.#sending.resetStalled()
+    this.#receiving.data.creditConnection()
   }
 
   /** The socket is gone: all streams are told. */
@@ -210,6 +212,7 @@ export class Http2Connection {
   /** Breaks the stream off; its user is told nothing more. CANCEL for what is no longer wanted, INTERNAL_ERROR for what cannot be completed. */
   reset(stream: Stream, code: number): void {
     this.#state.reset(stream, code)
+    this.#receiving.data.creditConnection()
   }
 
   /** So many bytes of onData were passed on: the peer may send as many more. */

@@ -2,9 +2,14 @@
 import { Allowance } from './allowance.ts'
 import type { Http2Limits } from './limits.ts'
 
+const RESETS_PER_SECOND = 10
 const PINGS_PER_SECOND = 2
 const IGNORED_PER_SECOND = 10
 const WINDOW_UPDATES_PER_DATA_FRAME = 10
+/** A peer that takes its time may answer so many frames at once. */
+const WINDOW_UPDATES_MOST = 100_000
+/** Below this a DATA frame that the window cut is not worth its head. */
+const SMALL_BYTES = 1024
 
 /** What a peer may do for free, so that nobody keeps us busy with nothing. See limits.ts for each. */
 export class Floods {
@@ -18,12 +23,12 @@ export class Floods {
   emptyDataFrames = 0
 
   constructor(limits: Http2Limits, nowMs: number) {
-    this.resets = new Allowance(limits.resetsBurst, limits.resetsPerSecond, nowMs)
-    this.provokedResets = new Allowance(limits.provokedResetsBurst, limits.resetsPerSecond, nowMs)
+    this.resets = new Allowance(limits.resetsBurst, RESETS_PER_SECOND, nowMs)
+    this.provokedResets = new Allowance(limits.provokedResetsBurst, RESETS_PER_SECOND, nowMs)
     this.settingsFrames = new Allowance(limits.settingsFramesBurst, 1, nowMs)
     this.pings = new Allowance(limits.pingsBurst, PINGS_PER_SECOND, nowMs)
     this.ignoredFrames = new Allowance(limits.ignoredFramesBurst, IGNORED_PER_SECOND, nowMs)
-    this.windowUpdates = new Allowance(limits.windowUpdatesBurst, 1, nowMs)
+    this.windowUpdates = new Allowance(limits.windowUpdatesBurst, 1, nowMs, WINDOW_UPDATES_MOST)
   }
 
   streamFinished(): void {
@@ -31,8 +36,9 @@ export class Floods {
     this.provokedResets.earn(1)
   }
 
-  dataSent(): void {
-    this.windowUpdates.earn(WINDOW_UPDATES_PER_DATA_FRAME)
+  /** @param cut a window did not let more of it pass */
+  dataSent(bytes: number, cut: boolean): void {
+    if (!cut || bytes >= SMALL_BYTES) this.windowUpdates.earn(WINDOW_UPDATES_PER_DATA_FRAME)
     this.pings.earn(1)
   }
 

@@ -11,8 +11,7 @@ export function refuseLate(state: ConnectionState, streamId: number, what: strin
     state.fail(PROTOCOL_ERROR, `${what} on a stream that was not opened`)
     return false
   }
-  // Opened after our GOAWAY: it was told that nothing becomes of it.
-  if (state.isPeers(streamId) && state.lastTakenId >= 0 && streamId > state.lastTakenId) return true
+  if (isTooLate(state, streamId)) return true
   switch (state.closed.endingOf(streamId)) {
     case 'reset-by-us':
       return true
@@ -28,7 +27,13 @@ export function refuseLate(state: ConnectionState, streamId: number, what: strin
   }
 }
 
+/** Opened after our last GOAWAY, which says that nothing becomes of it: nobody looks at it (6.8). */
+function isTooLate(state: ConnectionState, streamId: number): boolean {
+  return state.lastTakenId >= 0 && state.isPeers(streamId) && streamId > state.lastTakenId
+}
+
 /** Nobody has opened it yet. */
 export function isIdle(state: ConnectionState, streamId: number): boolean {
+  if (isTooLate(state, streamId)) return false
   return state.isPeers(streamId) ? streamId > state.lastPeerId : streamId >= state.nextOwnId
 }

@@ -17,6 +17,8 @@ export interface Http2Limits {
   headerListBytesMax: number
   /** Decoded fields of one block. More is `tooLarge`, too. */
   headerFieldsMax: number
+  /** Informational answers (1xx) to one request. More break the stream. */
+  informationalsMax: number
   /** What we keep as the peer's encoder asks: SETTINGS_HEADER_TABLE_SIZE. More is COMPRESSION_ERROR. */
   headerTableBytesMax: number
 
@@ -28,17 +30,16 @@ export interface Http2Limits {
   unconsumedBytesMax: number
   /** Bytes queued on one stream past which `data` answers false. Nobody's fault: a brake. */
   streamQueueBytes: number
-  /** Bytes queued on all streams: a user that ignores `data`'s answer, or a hundred readers that take nothing. */
+  /** Bytes queued on all streams, and of heads while the socket is full: a peer that asks on and takes nothing, or a user that ignores `data`'s answer. */
   unsentBytesMax: number
   /** Bytes of replies (acknowledgements, resets, credit) while the peer takes nothing from us. */
   unsentControlBytesMax: number
   /** A stream of whose queue nothing moved for so long is reset with CANCEL: a zero-window reader. */
   stalledStreamMs: number
 
-  /** Streams that the peer may open and reset (CVE-2023-44487). Each finished stream earns one, each second resetsPerSecond. */
+  /** Streams that the peer may open and reset (CVE-2023-44487); ten more each second, and one for each finished stream. */
   resetsBurst: number
-  resetsPerSecond: number
-  /** Streams that the peer may make us reset by faulty frames (CVE-2025-8671). Each finished stream earns one, each second as for resets. */
+  /** Streams that the peer may make us reset by faulty frames (CVE-2025-8671); more as for resets. */
   provokedResetsBurst: number
   /** SETTINGS frames; one more each second. */
   settingsFramesBurst: number
@@ -50,7 +51,10 @@ export interface Http2Limits {
   ignoredFramesBurst: number
   /** DATA frames without data and without END_STREAM, in a row. */
   emptyDataFramesMax: number
-  /** WINDOW_UPDATEs; one more each second, and ten for each DATA frame that we sent. */
+  /**
+   * WINDOW_UPDATEs; one more each second, and ten for each DATA frame that we sent, but for small ones that the window had cut: a reader
+   * that opens its window byte by byte makes us send a frame for each.
+   */
   windowUpdatesBurst: number
 
   /** From the connection's begin to the peer's preface and SETTINGS. Ends with PROTOCOL_ERROR. */
@@ -68,6 +72,7 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = {
   headerBlockTimeoutMs: 10_000,
   headerListBytesMax: 64 * 1024,
   headerFieldsMax: 200,
+  informationalsMax: 100,
   headerTableBytesMax: 4096,
   streamWindowBytes: 64 * 1024,
   connectionWindowBytes: 1024 * 1024,
@@ -77,7 +82,6 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = {
   unsentControlBytesMax: 64 * 1024,
   stalledStreamMs: 30_000,
   resetsBurst: 100,
-  resetsPerSecond: 10,
   provokedResetsBurst: 100,
   settingsFramesBurst: 100,
   settingsEntriesMax: 32,

@@ -121,8 +121,8 @@ export class ReceivingData {
 
   /** Data of one stream shall not wait for another's user: credit comes at once, unless users together hold too much. */
   creditConnection(): void {
-    const { limits, stats, unconsumedBytes, output } = this.#state
-    if (this.#uncredited * 2 < Math.max(INITIAL_WINDOW_BYTES, limits.connectionWindowBytes)) return
+    const { limits, stats, unconsumedBytes, output, ended } = this.#state
+    if (ended || this.#uncredited * 2 < Math.max(INITIAL_WINDOW_BYTES, limits.connectionWindowBytes)) return
     if (unconsumedBytes > limits.unconsumedBytesMax) {
       stats.limits.unconsumedBytesMax++
       return

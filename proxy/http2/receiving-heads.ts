@@ -2,7 +2,7 @@
 import { COMPRESSION_ERROR, ENHANCE_YOUR_CALM, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED } from './codes.ts'
 import { HeadBuilder } from './head-builder.ts'
 import type { RequestHead } from './heads.ts'
-import { HpackDecoder } from './hpack/decoder.ts'
+import { HpackDecoder, TABLE_TOO_LARGE } from './hpack/decoder.ts'
 import { isIdle, refuseLate } from './late-frames.ts'
 import type { ReceivingData } from './receiving-data.ts'
 import type { ConnectionState } from './state.ts'
@@ -32,6 +32,7 @@ export class ReceivingHeads {
     builder.begin(opens ? 'request' : stream === undefined || stream.headCame ? 'trailers' : 'response')
     const broken = this.decoder.decode(bytes, from, to, builder)
     if (broken !== '') {
+      if (broken === TABLE_TOO_LARGE) state.stats.limits.headerTableBytesMax++
       state.fail(COMPRESSION_ERROR, `a header block that cannot be decoded: ${broken}`)
       return false
     }
@@ -48,8 +49,6 @@ export class ReceivingHeads {
 
   #request(id: number, endStream: boolean, selfDependent: boolean): boolean {
     const state = this.#state
-    // Opened after our GOAWAY: it was told that nothing becomes of it.
-    if (state.lastTakenId >= 0 && id > state.lastTakenId) return true
     state.lastPeerId = id
     if (state.peerStreams >= state.limits.concurrentStreamsMax) {
       state.stats.limits.concurrentStreamsMax++
@@ -89,6 +88,10 @@ export class ReceivingHeads {
     if (builder.fault !== '') return this.#malformed(id, builder.fault)
     const isInformational = head.statusCode < 200
     if (isInformational && endStream) return this.#malformed(id, 'an informational answer with END_STREAM')
+    if (isInformational && ++stream.informationals > this.#state.limits.informationalsMax) {
+      this.#state.stats.limits.informationalsMax++
+      return this.#state.streamFault(id, ENHANCE_YOUR_CALM, 'too many informational answers')
+    }
     if (!isInformational) {
       stream.headCame = true
       if (head.statusCode === 204 || head.statusCode === 304) stream.answersHead = true

@@ -82,9 +82,9 @@ export class Sending {
     const { output, encoder, floods } = this.#state
     writeHeaders(output, stream.id, encoder.block, encoder.blockBytes, FRAME_BYTES_MAX, ended)
     floods.pings.earn(1)
+    this.#state.wroteHead(encoder.blockBytes)
     // Of a block in several frames the flag is not in the last: END_STREAM then takes an empty frame.
     if (encoder.blockBytes <= FRAME_BYTES_MAX) this.#leaveOpen(stream, encoder.blockBytes)
-    this.#state.wrote()
   }
 
   // ---- bodies
@@ -103,6 +103,7 @@ export class Sending {
     if (sent < chunk.length) this.#enqueue(stream, chunk, sent)
     if (stream.queuedBytes <= this.#state.limits.streamQueueBytes) return true
     stream.congested = true
+    this.#state.stats.limits.streamQueueBytes++
     return false
   }
 
@@ -150,8 +151,7 @@ export class Sending {
     } else stream.queue.push(copy)
     stream.queuedBytes += copy.length
     state.queuedBytes += copy.length
-    if (state.queuedBytes > state.limits.unsentBytesMax)
-      state.breach('unsentBytesMax', 'too much waits for it that it does not take')
+    state.checkUnsent()
   }
 
   /** Sends from the queues what windows and socket take, a frame of each stream in turn. */
@@ -224,7 +224,7 @@ export class Sending {
     this.#window -= to - from
     writeData(this.#state.output, stream.id, chunk, from, to, false)
     this.#leaveOpen(stream, to - from)
-    this.#state.floods.dataSent()
+    this.#state.floods.dataSent(to - from, stream.sendWindow === 0 || this.#window === 0)
     this.#state.wrote()
   }
 

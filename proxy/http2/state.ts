@@ -43,6 +43,8 @@ export class ConnectionState {
   /** The socket takes no more for now. */
   congested = false
   #controlBytes = 0
+  /** Of heads, since the socket is full. */
+  #headBytes = 0
   /** Streams with a queue, in the order of their turns. */
   readonly queued = new Set<Stream>()
   queuedBytes = 0
@@ -89,12 +91,25 @@ export class ConnectionState {
       this.breach('unsentControlBytesMax', 'it asks for replies and does not read them')
   }
 
+  wroteHead(blockBytes: number): void {
+    this.wrote()
+    if (!this.congested) return
+    this.#headBytes += blockBytes + REPLY_BYTES
+    this.checkUnsent()
+  }
+
+  checkUnsent(): void {
+    if (this.queuedBytes + this.#headBytes > this.limits.unsentBytesMax)
+      this.breach('unsentBytesMax', 'too much waits for it that it does not take')
+  }
+
   flushed(): void {
     this.#flushAsked = false
   }
 
   drained(): void {
     this.#controlBytes = 0
+    this.#headBytes = 0
   }
 
   // ---- the end of a stream

@@ -49,6 +49,8 @@ export class Stream {
   peerEnded = false
   /** The final head came. */
   headCame = false
+  /** Informational answers that came. */
+  informationals = 0
   /** Of an answer: DATA may not come (HEAD). */
   answersHead = false
   /** DATA bytes that content-length still announces, -1: unknown. */

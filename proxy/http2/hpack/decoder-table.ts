@@ -17,7 +17,7 @@ export class DecoderTable {
   /** @param bytesMax the largest size that will ever be allowed */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
-    const slots = 2 ** Math.ceil(Math.log2(Math.max(1, bytesMax / ENTRY_OVERHEAD_BYTES) + 1))
+    const slots = 2 ** Math.ceil(Math.log2(Math.max(1, bytesMax / ENTRY_OVERHEAD_BYTES)))
     this.#ring = new Array(slots).fill(undefined)
     this.#mask = slots - 1
   }

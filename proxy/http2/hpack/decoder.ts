@@ -10,6 +10,9 @@ export interface FieldSink {
 
 /** What every peer may use before it has heard of our settings (RFC 9113, 6.5.2). */
 const INITIAL_TABLE_BYTES = 4096
+/** What `decode` says of a table size beyond what our settings allow. */
+export const TABLE_TOO_LARGE = 'a table size of more bytes than our settings allow'
+
 const SIZE_UPDATES_MAX = 2
 /** An integer with this many bits behind its prefix is far beyond every limit. */
 const INTEGER_SHIFT_MAX = 28
@@ -67,8 +70,7 @@ export class HpackDecoder {
     while (this.#at < this.#to && (this.#bytes[this.#at]! & 0xe0) === 0x20) {
       const size = this.#integer(5)
       if (++updates > SIZE_UPDATES_MAX) this.#fault = `more than ${SIZE_UPDATES_MAX} table size updates in one block`
-      if (size > this.#allowedBytes)
-        this.#fault = `a table size of more than the ${this.#allowedBytes} bytes that our settings allow`
+      if (size > this.#allowedBytes) this.#fault = TABLE_TOO_LARGE
       if (this.#fault !== '') return
       this.#table.resize(size)
       this.#updateOwed = false
