@@ -16,6 +16,7 @@ import { identityCheck, meshIdentity, secureStream } from './mesh-identity.ts'
 import { inboundSecurity } from './mesh-security.ts'
 import { accessLog, noAccessLog } from './observe/access-log.ts'
 import { proxyRegistry, trafficFamilies } from './observe/families.ts'
+import { http2Families } from './observe/http2-families.ts'
 import { randomIds } from './observe/ids.ts'
 import { createMergedMetrics } from './observe/merged-metrics/merged-metrics.ts'
 import { createObserver } from './observe/observer.ts'
@@ -156,6 +157,7 @@ export async function createProxy(
     ...trafficFamilies(traffic, self.service),
     ...upstreamFamilies(sender.clusters, self.service),
     ...listenerFamilies(listenerViews, self.service),
+    ...http2Families(listenerViews, self.service),
     ...tlsFamilies(
       {
         listeners: listenerViews,
