@@ -189,7 +189,12 @@ export class Http2DownstreamConnection implements Accepted, Http2Owner, ByteSink
       return
     }
     if (this.#state === OPEN) this.#sweepOpen(nowMs)
-    else if (nowMs - this.#lingerSinceMs > limits.lingerMs && this.#socket.writableLength === 0) this.#socket.destroy()
+    else if (
+      this.#state !== ENDING &&
+      nowMs - this.#lingerSinceMs > limits.lingerMs &&
+      this.#socket.writableLength === 0
+    )
+      this.#socket.destroy()
   }
 
   #sweepOpen(nowMs: number): void {
