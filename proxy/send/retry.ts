@@ -1,7 +1,7 @@
 import type { Retries } from '../../protocol/snapshot.ts'
 
 /** How a try ended that did not bring the answer. A bad answer counts as a reset: the connection is of no more use. */
-export type TryEnd = 'connect-failure' | 'reset' | 'per-try-timeout'
+export type TryEnd = 'connect-failure' | 'refused-stream' | 'reset' | 'per-try-timeout'
 
 /** Bytes of a request's body that are kept so that it can be sent again. */
 export const REPLAY_BYTES_MAX = 64 * 1024
@@ -33,12 +33,12 @@ export function wantsRetryOfStatus(retries: Retries, status: number): boolean {
 
 /**
  * Whether a try that ended without an answer is asked to be retried. As Envoy has it: `5xx` and `gateway-error` include every way to get
- * no answer, `reset` all but a connection that never came to be, `connect-failure` only that.
+ * no answer, `reset` all but a connection that never came to be, `connect-failure` and `refused-stream` only what they say.
  */
 export function wantsRetryOfEnd(retries: Retries, end: TryEnd): boolean {
   for (const condition of retries.on) {
     if (condition === '5xx' || condition === 'gateway-error') return true
-    if (condition === 'connect-failure' && end === 'connect-failure') return true
+    if (condition === end) return true
     if (condition === 'reset' && end !== 'connect-failure') return true
   }
   return false

@@ -1,0 +1,20 @@
+import type { Http2Limits } from '../http2/limits.ts'
+
+/** How connections of HTTP/2 to upstreams are kept. */
+export interface Http2UpstreamSettings {
+  /** To one endpoint, at once. A further one is opened when the streams of the others are all taken; those that end do not count. */
+  connectionsPerEndpointMax: number
+  /** A request is under way and nothing came for so long: a PING asks whether the endpoint is still there. */
+  pingAfterMs: number
+  /** The same where nothing was sent either. Servers of gRPC end connections that ask more often than every five minutes. */
+  pingIdleMs: number
+  /** What an endpoint may do to us; the rest as for everybody. */
+  limits: Partial<Http2Limits>
+}
+
+export const DEFAULT_HTTP2_UPSTREAM: Http2UpstreamSettings = {
+  connectionsPerEndpointMax: 2,
+  pingAfterMs: 5000,
+  pingIdleMs: 301_000,
+  limits: { pingTimeoutMs: 5000 },
+}
