@@ -146,7 +146,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       return
     }
     this.sent = exchange.requestEnded
-    carrier.head(exchange, this.sent)
+    carrier.head(exchange, !exchange.request.hasBody)
     this.#body.sendTo(carrier, this.sent)
     // What may never be sent again need not be kept.
     if (!carrier.mayRefuse && !isIdempotent(this.method)) this.#body.forget()

@@ -204,7 +204,7 @@ test('answers that are not read are held back at the upstream: what is kept of e
 test('a body that comes byte by byte keeps its stream, and a head that does not come at all ends the connection', async t => {
   const clock = manualClock()
   const exchanges: Exchange[] = []
-  const listener = { limits: { http2KeepaliveMs: 1e9 } }
+  const listener = { limits: { http2KeepaliveMs: 1e9, idleTimeoutMs: 1e9 } }
   const field = await battle(t, { clock, listener, route: exchange => exchanges.push(exchange) })
   const { attacker, proxy } = field
   attacker.send(wire.headers(1, wire.POST.with(5, '/hold'), false))
