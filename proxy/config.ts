@@ -12,6 +12,7 @@ import {
   url,
 } from '../runtime/setting-readers.ts'
 import { type ProgramDescription, type Reader, SettingError, type ValuesOf } from '../runtime/settings.ts'
+import { DEFAULT_HTTP2_LIMITS } from './http2/limits.ts'
 
 export const program: ProgramDescription = {
   name: 'trimtab proxy',
@@ -47,6 +48,7 @@ const who = 'Who it is:'
 const where = 'Where it listens:'
 const whom = 'Whom it talks to:'
 const how = 'How it behaves:'
+const http2 = 'HTTP/2, which every port takes beside HTTP/1.1; limits are those of one connection:'
 
 export const settings = {
   service: { flag: '--service <name>', describe: 'service of the application beside it', read: text, group: who },
@@ -219,6 +221,62 @@ export const settings = {
     read: flag,
     default: false,
     group: how,
+  },
+  http1Only: {
+    flag: '--http1-only <port>',
+    describe: 'inbound | outbound | listen: takes no HTTP/2 there; repeatable',
+    read: listOf(oneOf('inbound', 'outbound', 'listen')),
+    default: [],
+    group: http2,
+  },
+  http2Streams: {
+    flag: '--http2-streams <n>',
+    describe: 'requests at once',
+    read: integer(1, 10_000),
+    default: DEFAULT_HTTP2_LIMITS.concurrentStreamsMax,
+    group: http2,
+  },
+  http2Window: {
+    flag: '--http2-window <bytes>',
+    describe: 'of a body, what a client may send ahead of what was passed on',
+    read: integer(1024, 16 * 1024 * 1024),
+    default: DEFAULT_HTTP2_LIMITS.streamWindowBytes,
+    group: http2,
+  },
+  http2ConnectionWindow: {
+    flag: '--http2-connection-window <bytes>',
+    describe: 'the same of all bodies together',
+    read: integer(65_535, 256 * 1024 * 1024),
+    default: DEFAULT_HTTP2_LIMITS.connectionWindowBytes,
+    group: http2,
+  },
+  http2Resets: {
+    flag: '--http2-resets <n>',
+    describe: 'requests that a client may take back at once; ten more a second, one for each that ends well',
+    read: integer(1, 1_000_000),
+    default: DEFAULT_HTTP2_LIMITS.resetsBurst,
+    group: http2,
+  },
+  http2Pings: {
+    flag: '--http2-pings <n>',
+    describe: 'PINGs at once; two more a second, one for each frame that carries something',
+    read: integer(1, 1_000_000),
+    default: DEFAULT_HTTP2_LIMITS.pingsBurst,
+    group: http2,
+  },
+  http2Keepalive: {
+    flag: '--http2-keepalive <duration>',
+    describe: 'silence with requests under way, after which a client is asked whether it is there',
+    read: durationMs,
+    default: 30_000,
+    group: http2,
+  },
+  maxConnectionAge: {
+    flag: '--max-connection-age <duration>',
+    describe: 'an older connection takes no new requests and ends with those under way; 0s: none is too old',
+    read: durationMs,
+    default: 0,
+    group: http2,
   },
   ...commonSettings,
 } as const

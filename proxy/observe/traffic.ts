@@ -4,6 +4,7 @@ import type { ReportKey, ReportRow } from '../../protocol/report.ts'
 import { bucketOf, SKETCH_BUCKETS, sparse } from '../../protocol/sketch.ts'
 import type { Attempt, Exchange, Outcome } from '../exchange.ts'
 import { type ErrorClass, errorClassOf, type Failure } from '../failures.ts'
+import { GRPC_STATUS_NAMES } from '../grpc.ts'
 import { WordTree } from './word-tree.ts'
 
 /**
@@ -39,6 +40,8 @@ export interface Totals {
   active: number
   /** By status code - 100; index 500 counts answers outside 100..599 and none at all. */
   byStatus: Float64Array
+  /** gRPC calls by status; the last one counts those that ended without one. */
+  byGrpcStatus: Float64Array
   timeBuckets: Float64Array
   timeSumMs: number
   timeCount: number
@@ -259,6 +262,7 @@ function newTotals(service: string, version: string): Totals {
     requests: 0,
     active: 0,
     byStatus: new Float64Array(501),
+    byGrpcStatus: new Float64Array(GRPC_STATUS_NAMES.length + 1),
     timeBuckets: new Float64Array(timeBoundsMs.length + 1),
     timeSumMs: 0,
     timeCount: 0,
@@ -275,6 +279,10 @@ function addTo(totals: Totals, exchange: Exchange, outcome: Outcome, traceId: st
   const { status, durationMs } = outcome
   const index = status >= 100 && status < 600 ? status - 100 : 500
   totals.byStatus[index] = totals.byStatus[index]! + 1
+  if (exchange.grpc) {
+    const grpcStatus = exchange.grpcStatus < 0 ? GRPC_STATUS_NAMES.length : exchange.grpcStatus
+    totals.byGrpcStatus[grpcStatus] = totals.byGrpcStatus[grpcStatus]! + 1
+  }
   const bucket = boundOf(durationMs)
   totals.timeBuckets[bucket] = totals.timeBuckets[bucket]! + 1
   totals.timeSumMs += durationMs

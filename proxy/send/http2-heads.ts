@@ -20,7 +20,7 @@ export function requestToSend(exchange: Exchange, secure: boolean): RequestToSen
     path: request.target,
     protocol: isWebSocket ? WEBSOCKET : '',
     fields: isWebSocket ? without(request.fields, 'sec-websocket-key') : request.fields,
-    neverIndexed: null,
+    neverIndexed: request.neverIndexed ?? null,
   }
 }
 
@@ -39,6 +39,7 @@ export function responseHeadOfHttp2(head: WireHead, requestMethod: string, ended
     contentLength,
     hasBody: !ended && !isBodiless && contentLength !== 0 && requestMethod !== 'HEAD',
     upgrade: '',
+    neverIndexed: head.neverIndexed,
   }
 }
 

@@ -19,8 +19,6 @@ export interface KnownName {
   readonly staticIndex: number
   /** Values of its static entries, in order from staticIndex. */
   readonly staticValues: readonly string[]
-  /** Among the known names, from 0. */
-  readonly place: number
 }
 
 const SECRET = 'authorization proxy-authorization cookie set-cookie'
@@ -35,7 +33,7 @@ const KNOWN = new Map<string, KnownName>()
 for (const [i, [name]] of STATIC_TABLE.entries()) {
   if (KNOWN.has(name)) continue
   const staticValues = STATIC_TABLE.filter(entry => entry[0] === name).map(entry => entry[1])
-  KNOWN.set(name, { policy: INDEXED, staticIndex: i + 1, staticValues, place: KNOWN.size })
+  KNOWN.set(name, { policy: INDEXED, staticIndex: i + 1, staticValues })
 }
 setPolicy(SECRET, NEVER)
 setPolicy(MANY_VALUES, VARYING)
@@ -43,12 +41,10 @@ setPolicy(OF_ONE_CONNECTION, DROPPED)
 
 function setPolicy(names: string, policy: Policy): void {
   for (const name of names.split(' ')) {
-    const known = KNOWN.get(name) ?? { staticIndex: 0, staticValues: [], place: KNOWN.size }
+    const known = KNOWN.get(name) ?? { staticIndex: 0, staticValues: [] }
     KNOWN.set(name, { ...known, policy })
   }
 }
-
-export const KNOWN_NAMES_COUNT = KNOWN.size
 
 export function knownName(name: string): KnownName | undefined {
   return KNOWN.get(name)

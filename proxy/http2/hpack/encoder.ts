@@ -78,7 +78,7 @@ export class HpackEncoder {
 
   field(name: string, value: string, neverIndexed: boolean): void {
     const known = knownName(name)
-    const entries = this.#table.entriesOf(name, known)
+    const entries = this.#table.entriesOf(name)
     const nameIndex = this.#nameIndexOf(known, entries)
     if (known !== undefined) {
       if (known.policy === DROPPED) return
