@@ -105,6 +105,8 @@ export interface Attempt {
   version: string
   /** 0: no answer came. */
   status: number
+  /** Of a gRPC call, -1: none came. */
+  grpcStatus: number
   failure: Failure | undefined
   startedMs: number
   durationMs: number
