@@ -169,6 +169,13 @@ export const settings = {
     read: text,
     group: how,
   },
+  certificates: {
+    flag: '--certificates <directory>',
+    describe: 'gateway: where certificate files that the mesh file names are, when not named from the root',
+    read: text,
+    default: '.',
+    group: how,
+  },
   tlsMin: {
     flag: '--tls-min <version>',
     describe: '1.3 | 1.2: oldest TLS that is spoken within the mesh',

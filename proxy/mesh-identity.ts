@@ -7,6 +7,7 @@ import type { ProxySettings, Role } from './config.ts'
 import { connectionToControl, controlConnector } from './credentials/authority.ts'
 import { keptCredentials } from './credentials/kept.ts'
 import { keepRenewed, type Renewal } from './credentials/renewal.ts'
+import type { LoadedTls } from './gateway-tls/load.ts'
 import type { Policy, PolicyInForce } from './route/policy.ts'
 import type { SubscriptionParts } from './route/subscription.ts'
 
@@ -39,10 +40,26 @@ function keptFile(data: string): string {
 }
 
 /** What the admin interface tells of certificates. */
-export function certificatesShown(identity: Renewal | undefined, settings: ProxySettings): CertificateView[] {
+export function certificatesShown(
+  identity: Renewal | undefined,
+  gateway: LoadedTls | undefined,
+  { listener }: Policy,
+  settings: ProxySettings,
+): CertificateView[] {
+  const shown = (gateway?.shown ?? []).map(
+    ({ path, chainPem }): CertificateView => ({
+      use: 'gateway',
+      chainPem,
+      roots: gateway?.clientRoots ?? [],
+      path,
+      minVersion: `TLSv${listener?.tls?.minVersion ?? '1.2'}`,
+      requireClientCertificate: listener?.tls?.requireClientCertificate ?? false,
+    }),
+  )
   const current = identity?.current
-  if (current === undefined) return []
+  if (current === undefined) return shown
   return [
+    ...shown,
     {
       use: 'mesh',
       chainPem: current.chainPem,

@@ -16,6 +16,8 @@ import { checksOf } from './checks.ts'
 import type { ProxySettings, Role } from './config.ts'
 import type { Exchange, Stage } from './exchange.ts'
 import type { Failure } from './failures.ts'
+import { gatewaySecurity } from './gateway-security.ts'
+import { gatewayFiles } from './gateway-tls/gateway-tls.ts'
 import { identityOf, registrationOf } from './identity.ts'
 import { addressOf, endpointAddresses, metricsSources, openListeners } from './listeners.ts'
 import { certificatesShown, identityCheck, meshIdentity, proofToCollector, secureStream } from './mesh-identity.ts'
@@ -133,7 +135,12 @@ export async function createProxy(
     gateway: observed(createRouter(routing)),
     bound: (service: string) => observed(createRouter(routing, service)),
   }
-  const security = { inbound: inboundSecurity(mesh, policy, clock.wall) }
+  const files = gatewayFiles(settings.certificates, { clock, log }) // of a gateway: what it shows to users, as its files have it
+  policy.onReplace(({ listener }) => files.follow(listener?.tls))
+  const security = {
+    inbound: inboundSecurity(mesh, policy, clock.wall),
+    gateway: gatewaySecurity(files, policy, clock.wall),
+  }
   const listeners = await openListeners(role, settings, entrances, { clock, log, security })
   policy.onReplace(({ telemetry }) => {
     writer = spanWriter({
@@ -165,6 +172,7 @@ export async function createProxy(
       spansProblem: spans.problem,
       app: app?.state,
       identity: identityCheck(mesh, policy.current),
+      files,
       tokenKeys: tokens.standing(),
     })
   const drain = () => {
@@ -219,7 +227,7 @@ export async function createProxy(
     policy: () => policy.current,
     clusters: sender.clusters,
     listeners: listenerViews,
-    certificates: () => certificatesShown(mesh, settings),
+    certificates: () => certificatesShown(mesh, files.current, policy.current, settings),
     spansUrl: () => settings.zipkin ?? policy.current.telemetry?.spansUrl,
     registry,
     checks,
@@ -254,6 +262,7 @@ export async function createProxy(
     await Promise.all(listeners.map(({ listener }) => listener.close(settings.drain)))
     sender.close()
     mesh?.close()
+    files.close()
     app?.close()
     tokens.close()
     await Promise.all([

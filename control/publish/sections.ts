@@ -103,7 +103,7 @@ const noApp: Listener['app'] = {
 
 /** Section `listener` of a gateway's proxies; from the outside nobody brings a mesh identity. */
 export function gatewayListener(mesh: MeshConfig, name: string): Listener {
-  const routes = mesh.gateways.get(name)?.routes ?? []
+  const { routes = [], tls } = mesh.gateways.get(name) ?? {}
   return {
     mesh: mesh.mesh,
     trustDomain: mesh.trustDomain,
@@ -113,6 +113,7 @@ export function gatewayListener(mesh: MeshConfig, name: string): Listener {
     app: noApp,
     routes,
     mtls: 'off',
+    ...(tls !== undefined && { tls }),
   }
 }
 

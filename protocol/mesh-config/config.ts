@@ -1,3 +1,4 @@
+import type { GatewayTls } from '../gateway-tls.ts'
 import type { BalancingPolicy, Limits, PassiveHealthCheck, Retries, Route, Stickiness } from '../snapshot.ts'
 import type { TextMatch } from '../text-match.ts'
 
@@ -144,4 +145,6 @@ export type GatewayConfig = {
   listen: string
   /** First match wins; `to.service` stands in each. */
   routes: Route[]
+  /** TLS toward users; absent: clear text. */
+  tls?: GatewayTls
 }

@@ -1,3 +1,4 @@
+import { crossCheckGatewayTls } from './cross-gateway.ts'
 import { anyGateway, crossCheckIntentions } from './cross-intentions.ts'
 import { crossCheckJwt } from './cross-jwt.ts'
 import { crossCheckRoutes, type RouteScope } from './cross-routes.ts'
@@ -27,6 +28,7 @@ export function crossCheck(file: Loose<MeshFile>, report: Report): void {
   for (const [name, gateway] of Object.entries(gateways)) {
     const scope: RouteScope = { services, home: undefined, defaults: file.defaults ?? {} }
     crossCheckRoutes(['gateways', name, 'routes'], gateway?.routes ?? [], scope, report)
+    if (gateway?.tls !== undefined) crossCheckGatewayTls(['gateways', name, 'tls'], gateway.tls, report)
   }
   crossCheckIntentions(file, report)
   crossCheckJwt(file, report)

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import type { GatewayTls } from '../gateway-tls.ts'
 import type { PassiveHealthCheck, Retries, Route, RouteMatch } from '../snapshot.ts'
 import type { GatewayConfig, MeshConfig, OutlierConfig, ServiceConfig, SloConfig } from './config.ts'
 import { writtenJwt, writtenMeshRule, writtenRule, writtenTexts } from './effective-intentions.ts'
@@ -69,8 +70,12 @@ function writtenService(service: ServiceConfig) {
   }
 }
 
-function writtenGateway({ listen, routes }: GatewayConfig) {
-  return { listen, routes: routes.map(writtenRoute) }
+function writtenGateway({ listen, routes, tls }: GatewayConfig) {
+  return { listen, routes: routes.map(writtenRoute), tls: tls === undefined ? undefined : writtenTls(tls) }
+}
+
+function writtenTls({ requireClientCertificate, ...tls }: GatewayTls) {
+  return { ...tls, require: requireClientCertificate }
 }
 
 function writtenRoute({ name, match, to, rewrite, timeoutMs, retries }: Route) {

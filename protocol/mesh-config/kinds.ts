@@ -122,6 +122,11 @@ export const kinds = {
     lengthMax: 1024,
     pattern: '^[^\\x00-\\x1f\\x7f]+$',
   },
+  gatewayFile: {
+    words: 'a file name on the gateway’s machine, relative to its --certificates directory',
+    lengthMax: 1024,
+    pattern: '^[^\\x00]+$',
+  },
   file: { words: 'a file name, relative to this file', lengthMax: 1024, pattern: '^[^\\x00]+$' },
 } satisfies Record<string, Kind>
 

@@ -1,3 +1,4 @@
+import type { GatewayTls } from '../gateway-tls.ts'
 import type { GatewayConfig, MeshConfig, OutsideConfig, ServiceConfig, TelemetryConfig } from './config.ts'
 import { filled, layered } from './defaults.ts'
 import { resolveJwt, resolveMeshRules, resolveRules } from './resolve-intentions.ts'
@@ -5,6 +6,7 @@ import { orOff, resolveEjection, resolveFuse, resolveShift, resolveSlo, resolveT
 import { resolveRetries, resolveRoutes } from './resolve-route.ts'
 import { known, milliseconds } from './resolve-values.ts'
 import { type MeshFile, meshField, type PolicyWritten, type ServiceWritten, serviceField } from './schema.ts'
+import { type GatewayTlsWritten, gatewayTlsField } from './schema-gateway.ts'
 import { formatAddress, parseAddress } from './units.ts'
 
 /** From a file without problems to the config in force: layers, defaults, numbers. Throws only on a file that was not checked. */
@@ -16,7 +18,8 @@ export function resolve(file: MeshFile): MeshConfig {
   const retriesOf = (service: string) => written.get(service)?.retries
   const gateways = Object.entries(file.gateways ?? {}).map(([name, gateway]): [string, GatewayConfig] => {
     const routes = resolveRoutes(gateway.routes ?? [], name, undefined, retriesOf)
-    return [name, { name, listen: address(gateway.listen), routes }]
+    const tls = gateway.tls === undefined ? {} : { tls: resolveGatewayTls(gateway.tls) }
+    return [name, { name, listen: address(gateway.listen), routes, ...tls }]
   })
   const gatewayNames = gateways.map(([name]) => name)
   const services = [...written].map(([name, service]): [string, ServiceConfig] => [
@@ -35,6 +38,16 @@ export function resolve(file: MeshFile): MeshConfig {
     jwt: resolveJwt(whole.jwt ?? {}),
     services: new Map(services),
     gateways: new Map(gateways),
+  }
+}
+
+function resolveGatewayTls(written: GatewayTlsWritten): GatewayTls {
+  const { certificates, clientCaFile, minVersion, require } = filled(gatewayTlsField, written) as GatewayTlsWritten
+  return {
+    minVersion: known(minVersion),
+    certificates: certificates.map(({ certFile, keyFile, hosts = [] }) => ({ certFile, keyFile, hosts })),
+    ...(clientCaFile === undefined ? {} : { clientCaFile }),
+    requireClientCertificate: known(require),
   }
 }
 

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { block, duration, type Field, flag, list, named, share, text, weight, word, wordOr } from './fields.ts'
+import { gatewayTls } from './schema-gateway.ts'
 import { allow, deny, intentions, jwtProviders } from './schema-intentions.ts'
 import { limits, loadBalancing, outlier, passiveHealthCheck } from './schema-policy.ts'
 import { retries, routes, timeout } from './schema-route.ts'
@@ -155,6 +156,7 @@ const gateway = block(
       example: '127.0.0.1:8080',
     }),
     routes: opt(routes(10_000, 'Which requests are let in, and to which service; all else is answered 404 (flag NR).')),
+    tls: opt(gatewayTls),
   },
   { description: 'One way into the mesh from outside.' },
 )
