@@ -34,6 +34,8 @@ const ID_MAX = 2 ** 31 - 1
  *   `drained()` when it says 'drain'; `socketClosed(reason)` when it is gone.
  * A server's user is given a stream by onRequest, and answers with informational*, head, data*, end, or reset.
  * A client's user is given one by `open`, and goes on with data*, end, or reset.
+ * In the words of an exchange: abort and onAbort are `reset`; resumeRequest and resumeResponse are `consumed` with the bytes that were held
+ * back; a sink that takes all at once says `consumed` from within onData.
  * Whatever is called on a stream that is closed does nothing: there is no need to ask before.
  */
 export class Http2Connection {
@@ -167,7 +169,7 @@ export class Http2Connection {
     state.nextOwnId += 2
     state.streams.set(stream.id, stream)
     state.stats.streamsOpened++
-    stream.answersHead = head.method === 'HEAD'
+    stream.bodiless = head.method === 'HEAD'
     stream.tunnel = head.method === 'CONNECT'
     stream.ended = ended
     stream.endSent = ended

@@ -9,6 +9,8 @@ import type { Stream } from './stream.ts'
 
 /** So much leaves in one turn; what is more waits for the next, lest a fast source fill the memory before the socket says stop. */
 const TURN_BYTES = 256 * 1024
+/** Up to here queued pieces are put together: a body that comes byte by byte would take a hundred times its size. */
+const JOINED_BYTES_MAX = 2048
 const NO_BYTES = Buffer.alloc(0)
 
 export class Sending {
@@ -108,15 +110,20 @@ export class Sending {
 
   #enqueue(stream: Stream, chunk: Buffer, from: number): void {
     const state = this.#state
-    const copy = Buffer.from(chunk.subarray(from))
-    if (stream.queue === undefined || stream.queuedBytes === 0) {
-      stream.queue = [copy]
+    const rest = chunk.subarray(from)
+    const { queue } = stream
+    if (queue === undefined || stream.queuedBytes === 0) {
+      stream.queue = [Buffer.from(rest)]
       stream.sentOfFirst = 0
       stream.movedMs = state.nowMs
       state.queued.add(stream)
-    } else stream.queue.push(copy)
-    stream.queuedBytes += copy.length
-    state.queuedBytes += copy.length
+    } else {
+      const last = queue[queue.length - 1]!
+      if (last.length + rest.length > JOINED_BYTES_MAX) queue.push(Buffer.from(rest))
+      else queue[queue.length - 1] = Buffer.concat([last, rest])
+    }
+    stream.queuedBytes += rest.length
+    state.queuedBytes += rest.length
     state.checkUnsent()
   }
 

@@ -27,7 +27,7 @@ const MANY_VALUES =
   'if-match if-modified-since if-none-match if-range if-unmodified-since last-modified location range referer ' +
   'retry-after sec-websocket-accept sec-websocket-key server-timing traceparent tracestate x-b3-parentspanid ' +
   'x-b3-spanid x-b3-traceid x-envoy-upstream-service-time x-forwarded-for x-request-id'
-const OF_ONE_CONNECTION = 'connection keep-alive proxy-connection transfer-encoding upgrade'
+const OF_ONE_CONNECTION = 'connection http2-settings keep-alive proxy-connection transfer-encoding upgrade'
 
 const KNOWN = new Map<string, KnownName>()
 for (const [i, [name]] of STATIC_TABLE.entries()) {

@@ -195,6 +195,15 @@ describe('a server', () => {
   })
 })
 
+test('a request that nobody takes is a bug, and is reset', () => {
+  const tested = server()
+  tested.onRequestCame = (_, stream) => {
+    stream.user = undefined
+  }
+  assert.equal(tested.feed(wire.post(1)).resetOf(1), 'INTERNAL_ERROR')
+  assert.equal(tested.bugs.length, 1)
+})
+
 describe('a client', () => {
   test('begins with the preface, and asks for no pushes', () => {
     const tested = new Tested('client')
