@@ -34,6 +34,12 @@ export const RetryCondition = Type.Union([
   Type.Literal('refused-stream'),
   Type.Literal('reset'),
   Type.Literal('retriable-status-codes'),
+  // Of gRPC.
+  Type.Literal('cancelled'),
+  Type.Literal('deadline-exceeded'),
+  Type.Literal('internal'),
+  Type.Literal('resource-exhausted'),
+  Type.Literal('unavailable'),
 ])
 export type RetryCondition = Static<typeof RetryCondition>
 

@@ -12,6 +12,7 @@ import {
   url,
 } from '../runtime/setting-readers.ts'
 import { type ProgramDescription, type Reader, SettingError, type ValuesOf } from '../runtime/settings.ts'
+import { DEFAULT_HTTP2_LIMITS } from './http2/limits.ts'
 
 export const program: ProgramDescription = {
   name: 'trimtab proxy',
@@ -36,17 +37,30 @@ const upstreamPort: Reader<{ service: string; port: number }> = given => {
   return { service: match[1]!, port: Number(match[2]) }
 }
 
-/** `127.0.0.1:8081`, `http://host[:port]`. Other schemes belong to wires that this proxy does not carry yet. */
-const target: Reader<string> = given => {
-  const match = /^(?:http:\/\/)?([^/]+:\d{1,5}|[^/:]+)\/?$/.exec(given)
-  if (!match || (match[1] === given && !given.includes(':'))) throw new SettingError('host:port or http://host:port')
-  return match[1]!.includes(':') ? match[1]! : `${match[1]}:80`
+/** Where a proxy that stands alone sends every request, and what it speaks there. */
+export interface Target {
+  address: string
+  protocol: 'http' | 'http2'
+  /** By TLS, which agrees on HTTP/2 or HTTP/1.1. */
+  tls: boolean
+}
+
+/** `127.0.0.1:8081`, or host and perhaps port behind http:// (HTTP/1.1), h2c:// (HTTP/2 without TLS) or https:// (what TLS agrees on). */
+const target: Reader<Target> = given => {
+  const match = /^(?:(http|h2c|https):\/\/)?([^/]+:\d{1,5}|[^/:]+)\/?$/.exec(given)
+  const [, scheme, place] = match ?? []
+  if (place === undefined || (scheme === undefined && !place.includes(':')))
+    throw new SettingError('host:port, or http://, h2c:// or https:// before it')
+  const tls = scheme === 'https'
+  const address = place.includes(':') ? place : `${place}:${tls ? 443 : 80}`
+  return { address, protocol: tls || scheme === 'h2c' ? 'http2' : 'http', tls }
 }
 
 const who = 'Who it is:'
 const where = 'Where it listens:'
 const whom = 'Whom it talks to:'
 const how = 'How it behaves:'
+const http2 = 'HTTP/2, which every port takes beside HTTP/1.1; limits are those of one connection:'
 
 export const settings = {
   service: { flag: '--service <name>', describe: 'service of the application beside it', read: text, group: who },
@@ -114,7 +128,12 @@ export const settings = {
   },
 
   app: { flag: '--app <address>', describe: 'the application', read: address, group: whom },
-  to: { flag: '--to <address>', describe: 'alone: where every request goes', read: target, group: whom },
+  to: {
+    flag: '--to <address>',
+    describe: 'alone: where every request goes; h2c:// and https:// before it for HTTP/2 and TLS',
+    read: target,
+    group: whom,
+  },
   appMetrics: {
     flag: '--app-metrics <url>',
     describe: "the application's metrics; repeatable; `none` for none",
@@ -227,6 +246,62 @@ export const settings = {
     default: false,
     group: how,
   },
+  http1Only: {
+    flag: '--http1-only <port>',
+    describe: 'inbound | outbound | listen: takes no HTTP/2 there; repeatable',
+    read: listOf(oneOf('inbound', 'outbound', 'listen')),
+    default: [],
+    group: http2,
+  },
+  http2Streams: {
+    flag: '--http2-streams <n>',
+    describe: 'requests at once',
+    read: integer(1, 10_000),
+    default: DEFAULT_HTTP2_LIMITS.concurrentStreamsMax,
+    group: http2,
+  },
+  http2Window: {
+    flag: '--http2-window <bytes>',
+    describe: 'of a body, what a client may send ahead of what was passed on',
+    read: integer(1024, 16 * 1024 * 1024),
+    default: DEFAULT_HTTP2_LIMITS.streamWindowBytes,
+    group: http2,
+  },
+  http2ConnectionWindow: {
+    flag: '--http2-connection-window <bytes>',
+    describe: 'the same of all bodies together',
+    read: integer(65_535, 256 * 1024 * 1024),
+    default: DEFAULT_HTTP2_LIMITS.connectionWindowBytes,
+    group: http2,
+  },
+  http2Resets: {
+    flag: '--http2-resets <n>',
+    describe: 'requests that a client may take back at once; ten more a second, one for each that ends well',
+    read: integer(1, 1_000_000),
+    default: DEFAULT_HTTP2_LIMITS.resetsBurst,
+    group: http2,
+  },
+  http2Pings: {
+    flag: '--http2-pings <n>',
+    describe: 'PINGs at once; two more a second, one for each frame that carries something',
+    read: integer(1, 1_000_000),
+    default: DEFAULT_HTTP2_LIMITS.pingsBurst,
+    group: http2,
+  },
+  http2Keepalive: {
+    flag: '--http2-keepalive <duration>',
+    describe: 'silence with requests under way, after which a client is asked whether it is there',
+    read: durationMs,
+    default: 30_000,
+    group: http2,
+  },
+  maxConnectionAge: {
+    flag: '--max-connection-age <duration>',
+    describe: 'an older connection takes no new requests and ends with those under way; 0s: none is too old',
+    read: durationMs,
+    default: 0,
+    group: http2,
+  },
   ...commonSettings,
 } as const
 
@@ -243,7 +318,7 @@ function metricsUrl(given: string): string {
 export type Role =
   | { kind: 'sidecar'; service: string; app: { host: string; port: number } }
   | { kind: 'gateway'; service: string; listen: { host: string; port: number } }
-  | { kind: 'alone'; service: string; listen: { host: string; port: number }; to: string }
+  | { kind: 'alone'; service: string; listen: { host: string; port: number }; to: Target }
 
 export function roleOf(values: ProxySettings): Role | { kind: 'unclear'; reason: string } {
   if (values.to !== undefined) {

@@ -5,7 +5,9 @@ export interface Flushable {
   flushTurn(): void
 }
 
-const waiting: Flushable[] = []
+let waiting: Flushable[] = []
+/** The list of the turn before, empty: the two take turns. */
+let spare: Flushable[] = []
 
 /**
  * Calls `flushTurn` once in the check phase of this turn, after all sockets that are ready were read: whoever corked its output gives it to
@@ -16,9 +18,12 @@ export function flushAtEndOfTurn(thing: Flushable): void {
 }
 
 function flushAll(): void {
-  // Nothing is entered while this runs: flushing only writes.
-  for (let i = 0; i < waiting.length; i++) waiting[i]!.flushTurn()
-  waiting.length = 0
+  // What is entered meanwhile (room was made, and a body goes on) leaves in the next turn, or one fast source would hold up all others.
+  const now = waiting
+  waiting = spare
+  for (let i = 0; i < now.length; i++) now[i]!.flushTurn()
+  now.length = 0
+  spare = now
 }
 
 /** Up to here bytes are copied behind the text into one buffer; above, several buffers in one writev are cheaper. */

@@ -1,6 +1,7 @@
 // Hot path: one Exchange per request; no promise, closure or event per stage.
 import type { Retries } from '../protocol/snapshot.ts'
 import type { Failure } from './failures.ts'
+import { grpcStatusOf } from './grpc.ts'
 
 /**
  * One request and its answer, whatever wire carries them. `accept/` makes it and moves the request's bytes in, `send/` moves the answer's
@@ -31,6 +32,8 @@ export interface RequestHead {
   expectContinue: boolean
   /** TE: trailers. */
   acceptsTrailers: boolean
+  /** Names of fields that came over HTTP/2 as never-indexed literals, and stay so on every such hop (RFC 7541, 6.2.3). */
+  neverIndexed?: readonly string[] | null
 }
 
 export interface ResponseHead {
@@ -43,6 +46,8 @@ export interface ResponseHead {
   hasBody: boolean
   /** The protocol that a 101 switches to, else ''. */
   upgrade: string
+  /** As in a request's head. */
+  neverIndexed?: readonly string[] | null
 }
 
 /** Takes one message's body in order. Exactly one of onEnd and onAbort comes last. */
@@ -100,6 +105,8 @@ export interface Attempt {
   version: string
   /** 0: no answer came. */
   status: number
+  /** Of a gRPC call, -1: none came. */
+  grpcStatus: number
   failure: Failure | undefined
   startedMs: number
   durationMs: number
@@ -119,6 +126,10 @@ export class Exchange {
   // accept/: who calls, by its certificate alone; '' when it showed none
   source = ''
   sourceId = ''
+  // accept/: the request is gRPC's (content-type application/grpc): a proxy-made answer is then a gRPC status, too
+  grpc = false
+  /** grpc-status of the answer, as its trailers say, or its head where there is nothing behind it. -1: none came, or none yet. */
+  grpcStatus = -1
   // authorize/
   /** The intention that decided, 'default' when none fitted; '' where nobody asked. */
   intention = ''
@@ -232,6 +243,7 @@ export class Exchange {
       head.status === 101 || (head.status >= 200 && head.status < 300 && this.request.method === 'CONNECT')
     // From here on the client's bytes are the tunnel's: its request has ended once, its direction of the tunnel has not.
     if (this.tunnelling) this.requestEnded = false
+    if (this.grpc) this.grpcStatus = grpcStatusOf(head.fields)
     this.downstream.head(head)
   }
 
@@ -245,6 +257,7 @@ export class Exchange {
   responseEnd(now: number, trailers: Fields | null): void {
     if (this.over || this.responseEnded) return
     this.responseEnded = true
+    if (this.grpc && trailers !== null) this.grpcStatus = grpcStatusOf(trailers)
     this.downstream.end(trailers)
     if (!this.tunnelling || this.requestEnded) this.finish(now)
   }

@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createListener, type Listener } from './accept/listener.ts'
 import type { Security } from './accept/security.ts'
+import type { ListenerLimits } from './accept/settings.ts'
 import { defaultAppMetrics, type ProxySettings, type Role } from './config.ts'
 import type { Direction, Stage } from './exchange.ts'
 
@@ -28,7 +29,7 @@ export async function openListeners(
   { security, ...parts }: { clock: Clock; log: Log; security: { inbound: () => Security; gateway: () => Security } },
 ): Promise<NamedListener[]> {
   const opened: NamedListener[] = []
-  const limits = { connectionsMax: settings.maxConnections }
+  const limits = limitsOf(settings)
   const open = async (
     name: string,
     address: { host: string; port: number },
@@ -36,12 +37,14 @@ export async function openListeners(
     handler: Stage,
   ): Promise<void> => {
     const trusts = direction === 'gateway' && settings.trustForwarded ? () => true : undefined
+    const port = role.kind === 'sidecar' ? direction : 'listen'
     const secured = direction === 'outbound' ? undefined : security[direction]
     const listener = await createListener(
       {
         address,
         direction,
         limits,
+        http2: !settings.http1Only.some(name => name === port),
         allowConnect: false,
         security: secured,
         ...(trusts === undefined ? {} : { trusts }),
@@ -62,6 +65,21 @@ export async function openListeners(
   } catch (error) {
     await Promise.all(opened.map(({ listener }) => listener.close(0)))
     throw error
+  }
+}
+
+function limitsOf(settings: ProxySettings): Partial<ListenerLimits> {
+  return {
+    connectionsMax: settings.maxConnections,
+    connectionAgeMaxMs: settings.maxConnectionAge,
+    http2KeepaliveMs: settings.http2Keepalive,
+    http2: {
+      concurrentStreamsMax: settings.http2Streams,
+      streamWindowBytes: settings.http2Window,
+      connectionWindowBytes: settings.http2ConnectionWindow,
+      resetsBurst: settings.http2Resets,
+      pingsBurst: settings.http2Pings,
+    },
   }
 }
 

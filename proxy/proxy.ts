@@ -29,6 +29,7 @@ import { inboundSecurity } from './mesh-security.ts'
 import { accessLog, noAccessLog } from './observe/access-log.ts'
 import { authorizationFamilies } from './observe/authorization-families.ts'
 import { proxyRegistry, trafficFamilies } from './observe/families.ts'
+import { http2Families } from './observe/http2-families.ts'
 import { randomIds } from './observe/ids.ts'
 import { loginFamilies } from './observe/login-families.ts'
 import { createMergedMetrics } from './observe/merged-metrics/merged-metrics.ts'
@@ -192,6 +193,7 @@ export async function createProxy(
     ...trafficFamilies(traffic, self.service),
     ...upstreamFamilies(sender.clusters, self.service),
     ...listenerFamilies(listenerViews, self.service),
+    ...http2Families(listenerViews, self.service),
     ...tlsFamilies(
       {
         listeners: listenerViews,

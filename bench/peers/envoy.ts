@@ -10,6 +10,8 @@ export interface EnvoyShape {
   sinkPort: number
   /** With what a Trimtab proxy has on: spans of every request, weights, retries, breakers, outlier detection. */
   features: boolean
+  /** HTTP/2 in clear text on both sides; default: HTTP/1.1. */
+  http2?: boolean
   /** One side of an mTLS pair: \`in\` takes TLS, \`out\` speaks it to its endpoints, which must prove \`peer\`. */
   tls?: { side: 'in' | 'out'; files: TlsFiles; peer: string }
 }
@@ -35,7 +37,7 @@ function config(shape: EnvoyShape): unknown {
   const manager = {
     '@type': typed('extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
     stat_prefix: 'ingress',
-    codec_type: 'HTTP1',
+    codec_type: shape.http2 === true ? 'HTTP2' : 'HTTP1',
     ...(shape.features
       ? {
           use_remote_address: true,
@@ -85,7 +87,10 @@ function config(shape: EnvoyShape): unknown {
       ],
       clusters: [
         ...Object.entries(shape.versions).map(([name, ports]) =>
-          cluster(name, ports, shape.features, shape.tls?.side === 'out' ? transport(shape.tls, 'Upstream') : {}),
+          cluster(name, ports, shape.features, {
+            ...(shape.tls?.side === 'out' ? transport(shape.tls, 'Upstream') : {}),
+            ...(shape.http2 === true ? http2Only : {}),
+          }),
         ),
         cluster('spans', [shape.sinkPort], false, {}),
       ],
@@ -116,6 +121,15 @@ function transport({ files, peer }: NonNullable<EnvoyShape['tls']>, direction: '
   }
 }
 
+const http2Only = {
+  typed_extension_protocol_options: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': typed('extensions.upstreams.http.v3.HttpProtocolOptions'),
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  },
+}
+
 function tracing(): unknown {
   return {
     random_sampling: { value: 100 },
@@ -133,12 +147,12 @@ function tracing(): unknown {
   }
 }
 
-function cluster(name: string, ports: readonly number[], features: boolean, secured: object): unknown {
+function cluster(name: string, ports: readonly number[], features: boolean, more: object): unknown {
   return {
     name,
     type: 'STATIC',
     connect_timeout: '1s',
-    ...secured,
+    ...more,
     lb_policy: features ? 'LEAST_REQUEST' : 'ROUND_ROBIN',
     load_assignment: {
       cluster_name: name,

@@ -9,11 +9,13 @@ export interface ProxyShape {
   inboundPort: number
   versions: Readonly<Record<string, readonly number[]>>
   sinkPort: number
+  /** What the endpoints speak; default: HTTP/1.1. */
+  protocol?: Upstream['protocol']
 }
 
 /** Our proxy with everything on: policy from a file, spans of every request and traffic reports to the sink. */
 export async function trimtabProxy(folder: string, core: number, shape: ProxyShape): Promise<Measured> {
-  const file = `${folder}/snapshot.json`
+  const file = `${folder}/snapshot-${shape.port}.json`
   writeFileSync(file, JSON.stringify(snapshot(shape)))
   const at = (port: number) => `127.0.0.1:${port}`
   // biome-ignore format: one flag with its value
@@ -26,7 +28,7 @@ export async function trimtabProxy(folder: string, core: number, shape: ProxySha
 }
 
 /** A policy with everything on: a route, a split, retries armed, limits, the local fuse. */
-export function snapshot({ versions }: Pick<ProxyShape, 'versions'>): SnapshotLine {
+export function snapshot({ versions, protocol = 'http' }: Pick<ProxyShape, 'versions' | 'protocol'>): SnapshotLine {
   const retries = {
     attempts: 2,
     on: ['5xx' as const, 'connect-failure' as const],
@@ -40,7 +42,7 @@ export function snapshot({ versions }: Pick<ProxyShape, 'versions'>): SnapshotLi
   const limits = { maxConnections: 1024, maxPending: 1024, maxRequests: 1024, maxRetries: 10 }
   const upstream: Upstream = {
     service: 'backend',
-    protocol: 'http',
+    protocol,
     timeoutMs: 15_000,
     connectTimeoutMs: 1000,
     idleTimeoutMs: 60_000,

@@ -37,7 +37,7 @@ type MtlsMode = 'strict' | 'permissive' | 'off'
 
 export type ServiceConfig = {
   name: string
-  protocol: 'http' | 'grpc' | 'tcp'
+  protocol: 'http' | 'http2' | 'grpc' | 'tcp'
   /** Standing weights by version, shares of their sum. Empty: every version that registers gets the same. */
   versions: ReadonlyMap<string, { weight: number }>
   /** First match wins. Names are unique within the service. */

@@ -21,7 +21,7 @@ export function crossCheck(file: Loose<MeshFile>, report: Report): void {
     checkPolicy(path, service ?? {}, file.defaults ?? {}, report)
     const protocol = service?.protocol ?? file.defaults?.protocol
     if (protocol === 'tcp' && (service?.routes ?? []).length > 0)
-      report.problem([...path, 'routes'], 'routes of a tcp service', 'routes with protocol http or grpc')
+      report.problem([...path, 'routes'], 'routes of a tcp service', 'routes with protocol http, http2 or grpc')
     const scope: RouteScope = { services, home: name, defaults: file.defaults ?? {} }
     crossCheckRoutes([...path, 'routes'], service?.routes ?? [], scope, report)
   }

@@ -82,12 +82,26 @@ const retriesBlock = block(
     attempts: opt(count(0, 10, { description: 'Tries after the first one.', default: 2 })),
     on: opt(
       list(
-        word(['5xx', 'gateway-error', 'connect-failure', 'refused-stream', 'reset', 'retriable-status-codes'], {
-          description: 'A condition.',
-        }),
-        6,
+        word(
+          [
+            '5xx',
+            'gateway-error',
+            'connect-failure',
+            'refused-stream',
+            'reset',
+            'retriable-status-codes',
+            'cancelled',
+            'deadline-exceeded',
+            'internal',
+            'resource-exhausted',
+            'unavailable',
+          ],
+          { description: 'A condition.' },
+        ),
+        11,
         {
-          description: 'What is tried again; never a request that cannot be replayed.',
+          description:
+            'What is tried again; never a request that cannot be replayed. The last five are statuses of gRPC: to name one says that calls of gRPC may be sent again.',
           default: ['connect-failure', 'gateway-error', 'reset'],
         },
       ),

@@ -65,7 +65,13 @@ const shift = wordOr(
 
 /** What `defaults` may set for every service. */
 const policy = {
-  protocol: opt(word(['http', 'grpc', 'tcp'], { description: 'http is 1.1 and 2, detected.', default: 'http' })),
+  protocol: opt(
+    word(['http', 'http2', 'grpc', 'tcp'], {
+      description:
+        'What the application speaks: http is HTTP/1.1, http2 and grpc are HTTP/2 without TLS (h2c). Its callers may speak either: that is detected.',
+      default: 'http',
+    }),
+  ),
   timeout: opt(timeout),
   connectTimeout: opt(duration({ description: 'Deadline of a connection attempt.', default: '1s', least: '1ms' })),
   idleTimeout: opt(

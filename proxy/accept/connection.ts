@@ -7,7 +7,7 @@ import { requestFraming } from '../http1/framing.ts'
 import type { InvalidMessage } from '../http1/invalid.ts'
 import { requestHeadReader, type RequestHead as WireHead } from '../http1/request-head.ts'
 import { AnswerWriter } from './answer-writer.ts'
-import type { ListenerContext } from './context.ts'
+import type { Accepted, ListenerContext } from './context.ts'
 import { answerWith } from './proxy-answer.ts'
 import { answerRejected, noteRejection, refusalOf } from './refusals.ts'
 import { type Peer, requestHeadOf } from './request-head.ts'
@@ -27,7 +27,7 @@ const CLOSED = 6
 
 const NO_BYTES = Buffer.alloc(0)
 
-export class DownstreamConnection implements Downstream {
+export class DownstreamConnection implements Accepted, Downstream {
   readonly #context: ListenerContext
   readonly #socket: Socket
   readonly #peer: Peer
@@ -64,6 +64,11 @@ export class DownstreamConnection implements Downstream {
     socket.on('drain', () => this.#exchange?.upstream?.resumeResponse())
     socket.on('error', () => {}) // 'close' follows and says all that matters
     socket.on('close', () => this.#onClose())
+  }
+
+  /** Bytes that were read before it was clear what they are. */
+  take(bytes: Buffer): void {
+    if (bytes.length > 0) this.#onChunk(bytes)
   }
 
   // ---- the client's bytes
@@ -166,7 +171,7 @@ export class DownstreamConnection implements Downstream {
     this.#sawContinue = false
     this.#discarded = 0
     this.#writer.begin(head.method, head.minorVersion)
-    const refusal = peer.refusal ?? refusalOf(head, context)
+    const refusal = peer.refusal ?? refusalOf(head.method === 'CONNECT', head.underscoreNames, context)
     if (refusal !== undefined) {
       this.#reject(refusal)
       return

@@ -4,7 +4,7 @@ import { type Failure, failure } from '../failures.ts'
 import { occasionalLog } from '../occasional-log.ts'
 import type { ListenerContext } from './context.ts'
 import { Handshakes } from './handshakes.ts'
-import { type Client, type Security, unknownClient } from './security.ts'
+import { type Client, type Security, servedProtocols, unknownClient } from './security.ts'
 
 const LOG_PERIOD_MS = 10_000
 
@@ -30,6 +30,7 @@ export interface Door {
 export function createDoor(
   security: () => Security,
   context: ListenerContext,
+  takesHttp2: boolean,
   enter: (socket: Socket, side: Side) => void,
 ): Door {
   const { stats, limits, clock, direction } = context
@@ -38,6 +39,7 @@ export function createDoor(
     limits: { max: limits.handshakesMax, timeoutMs: limits.handshakeTimeoutMs },
     stats: stats.tls,
     clock,
+    protocols: servedProtocols(takesHttp2),
     onSecure: (socket, client) => enter(socket, { scheme: 'https', client, plain: false, refusal: undefined }),
     onFailed: (fault, detail, peer) =>
       say(fault, `TLS with ${peer || 'a client that is gone'} failed (${fault}): ${detail}`),

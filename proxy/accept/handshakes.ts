@@ -4,7 +4,7 @@ import { formatAddress } from '../../runtime/address.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { faultOf, sentenceOf, type TlsFault } from '../tls-faults.ts'
 import type { TlsStats } from '../tls-stats.ts'
-import { type Client, type Security, servedProtocols } from './security.ts'
+import type { Client, Security } from './security.ts'
 
 /** A handshake costs some tenths of a millisecond of our one thread: so many begin in one turn, then requests have theirs. */
 const BEGUN_PER_TURN = 4
@@ -20,6 +20,8 @@ export interface HandshakeParts {
   limits: HandshakeLimits
   stats: TlsStats
   clock: Clock
+  /** By ALPN, the first first. */
+  protocols: readonly string[]
   onSecure(socket: TLSSocket, client: Client): void
   onFailed(fault: TlsFault, detail: string, peerAddress: string): void
 }
@@ -87,7 +89,7 @@ export class Handshakes {
     const options = security.tls!
     if (this.#server !== undefined && this.#options === options) return this.#server
     // We judge the certificate ourselves, so that each refusal has its reason; the time-out is ours, too.
-    const own = { ALPNProtocols: servedProtocols, rejectUnauthorized: false, handshakeTimeout: 0x7fffffff }
+    const own = { ALPNProtocols: [...this.#parts.protocols], rejectUnauthorized: false, handshakeTimeout: 0x7fffffff }
     const server = createServer({ noDelay: true, ...own, ...options }, socket => this.#secure(socket, security))
     server.on('tlsClientError', (error, socket) => this.#broken(error, socket))
     this.#server = server

@@ -1,16 +1,23 @@
 import { createServer, type Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { type Address, formatAddress, listen } from '../../runtime/address.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Direction, Stage } from '../exchange.ts'
+import { occasionalLog } from '../occasional-log.ts'
 import { DownstreamConnection } from './connection.ts'
-import type { AcceptEvents, ListenerContext } from './context.ts'
+import type { AcceptEvents, Accepted, ListenerContext } from './context.ts'
 import { createDoor, plainSide, type Side } from './door.ts'
-import { defaultListenerLimits, type ListenerSettings } from './settings.ts'
+import { Greeting } from './greeting.ts'
+import { Http2DownstreamConnection } from './http2/connection.ts'
+import { defaultListenerLimits, http2LimitsOf, type ListenerSettings } from './settings.ts'
 import { emptyListenerStats, type ListenerStats } from './stats.ts'
 
 /** How often timeouts are looked at: they are exact to about this much. */
 const SWEEP_MS = 100
+const LOG_PERIOD_MS = 10_000
+
+const NO_BYTES = Buffer.alloc(0)
 
 export interface ListenerParts {
   /** Takes each request as an exchange and sees to it that it ends. */
@@ -34,23 +41,29 @@ export interface Listener {
 
 /** Listens; rejects with a sentence that names the address when it cannot. */
 export async function createListener(settings: ListenerSettings, parts: ListenerParts): Promise<Listener> {
-  const connections = new Set<DownstreamConnection>()
+  const connections = new Set<Accepted>()
   const stats = emptyListenerStats()
+  const limits = { ...defaultListenerLimits, ...settings.limits }
+  const takesHttp2 = settings.http2 ?? true
   let allClosed = (): void => {}
   const context: ListenerContext = {
     direction: settings.direction,
     allowConnect: settings.allowConnect ?? false,
-    limits: { ...defaultListenerLimits, ...settings.limits },
+    limits,
     handler: parts.handler,
     clock: parts.clock,
     log: parts.log,
     events: parts.events ?? {},
     stats,
+    http2: {
+      options: { limits: http2LimitsOf(limits), stats: stats.http2, extendedConnect: true },
+      say: occasionalLog(parts.clock, LOG_PERIOD_MS, line => parts.log.warn({ direction: settings.direction }, line)),
+    },
     coarseNow: parts.clock.now(),
     draining: false,
     closed: connection => connections.delete(connection),
   }
-  const door = settings.security === undefined ? undefined : createDoor(settings.security, context, enter)
+  const door = settings.security === undefined ? undefined : createDoor(settings.security, context, takesHttp2, enter)
   const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
     // Gone before we came to it: nothing will ever be said on it.
     if (socket.remoteAddress === undefined) {
@@ -77,8 +90,19 @@ export async function createListener(settings: ListenerSettings, parts: Listener
     const { direction } = settings
     const peer = { ip, direction, trusted: settings.trusts?.(ip) ?? false, ...side }
     const peerAddress = formatAddress({ host: ip, port: socket.remotePort ?? 0 })
-    const connection = new DownstreamConnection(socket, peer, peerAddress, context)
-    connections.add(connection)
+    const settle = (speaks: 'http1' | 'http2', first: Buffer): Accepted => {
+      const made = speaks === 'http2' ? Http2DownstreamConnection : DownstreamConnection
+      const connection = new made(socket, peer, peerAddress, context)
+      connections.add(connection)
+      connection.take(first)
+      return connection
+    }
+    let connection: Accepted
+    if (socket instanceof TLSSocket) connection = settle(socket.alpnProtocol === 'h2' ? 'http2' : 'http1', NO_BYTES)
+    else if (takesHttp2) {
+      connection = new Greeting(socket, context, settle)
+      connections.add(connection)
+    } else connection = settle('http1', NO_BYTES)
     if (context.draining) connection.drain()
   }
 

@@ -1,5 +1,6 @@
 import { type Exchange, type Fields, fieldOf, type ResponseHead } from '../exchange.ts'
 import type { Failure, FailureFlag } from '../failures.ts'
+import { GRPC_CONTENT_TYPE, GRPC_DEADLINE_EXCEEDED, grpcMessage, grpcStatusOfHttp } from '../grpc.ts'
 
 /** What outsiders are told of a failure: no address, no name of a host. */
 const publicDetail: Record<FailureFlag, string> = {
@@ -32,7 +33,7 @@ export function answerWith(exchange: Exchange, failure: Failure, now: number): v
   exchange.failure = failure
   const { request } = exchange
   const outside = exchange.direction === 'gateway' || exchange.outside
-  const answer = proxyAnswer(failure, {
+  const context = {
     plain: prefersPlain(fieldOf(request.fields, 'accept')),
     outside,
     date: new Date(exchange.startedWallUs / 1000).toUTCString(),
@@ -45,7 +46,8 @@ export function answerWith(exchange: Exchange, failure: Failure, now: number): v
       traceId: exchange.traceId,
       requestId: exchange.requestId,
     },
-  })
+  }
+  const answer = exchange.grpc ? grpcAnswer(failure, context) : proxyAnswer(failure, context)
   if (request.method === 'HEAD') answer.head.hasBody = false
   exchange.respond(answer.head)
   if (answer.head.hasBody) exchange.responseData(answer.body)
@@ -63,10 +65,12 @@ export interface AnswerContext {
 
 /** The answer itself, also for requests that never became an exchange. */
 export function proxyAnswer(failure: Failure, context: AnswerContext): { head: ResponseHead; body: Buffer } {
-  // What is wrong with a request concerns nobody but who sent it, and holds no internals.
-  const aboutRequest = failure.flag === 'DPE' || failure.flag === 'DT'
-  const message = context.outside && !aboutRequest ? publicMessage(failure) : failure.detail
-  const told = { reason: failure.reason, flag: failure.flag, message, ...given(context.facts) }
+  const told = {
+    reason: failure.reason,
+    flag: failure.flag,
+    message: messageOf(failure, context.outside),
+    ...given(context.facts),
+  }
   const text = context.plain
     ? `${Object.entries(told)
         .map(([name, value]) => `${name}: ${value}`)
@@ -89,6 +93,33 @@ export function proxyAnswer(failure: Failure, context: AnswerContext): { head: R
     head: { status: failure.status, reason: '', fields, contentLength: body.length, hasBody: true, upgrade: '' },
     body,
   }
+}
+
+/** The answer to a gRPC call: its status in a head with nothing behind it ("trailers-only"), as gRPC clients read it. */
+export function grpcAnswer(failure: Failure, context: AnswerContext): { head: ResponseHead; body: Buffer } {
+  const fields: Fields = [
+    'content-type',
+    GRPC_CONTENT_TYPE,
+    'grpc-status',
+    String(failure.flag === 'UT' ? GRPC_DEADLINE_EXCEEDED : grpcStatusOfHttp(failure.status)),
+    'grpc-message',
+    grpcMessage(`${failure.reason}: ${messageOf(failure, context.outside)}`),
+    'x-trimtab-reason',
+    failure.reason,
+  ]
+  if (context.date !== '') fields.push('date', context.date)
+  return {
+    head: { status: 200, reason: '', fields, contentLength: -1, hasBody: false, upgrade: '' },
+    body: NO_BYTES,
+  }
+}
+
+const NO_BYTES = Buffer.alloc(0)
+
+/** What is wrong with a request concerns nobody but who sent it, and holds no internals. */
+function messageOf(failure: Failure, outside: boolean): string {
+  const aboutRequest = failure.flag === 'DPE' || failure.flag === 'DT'
+  return outside && !aboutRequest ? publicMessage(failure) : failure.detail
 }
 
 function publicMessage({ flag, status }: Failure): string {

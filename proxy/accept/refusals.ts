@@ -1,14 +1,13 @@
 import { type Failure, failure } from '../failures.ts'
-import type { RequestHead as WireHead } from '../http1/request-head.ts'
 import type { AnswerWriter } from './answer-writer.ts'
 import type { ListenerContext } from './context.ts'
 import { proxyAnswer } from './proxy-answer.ts'
 
 /** Why a request that is valid HTTP is not taken by this listener; undefined: it is. */
-export function refusalOf(head: WireHead, context: ListenerContext): Failure | undefined {
-  if (head.method === 'CONNECT' && !context.allowConnect)
+export function refusalOf(isConnect: boolean, underscoreNames: boolean, context: ListenerContext): Failure | undefined {
+  if (isConnect && !context.allowConnect)
     return failure('DPE', 'CONNECT is not taken here; ask for the service by an ordinary request', 501)
-  if (context.direction === 'gateway' && head.underscoreNames)
+  if (context.direction === 'gateway' && underscoreNames)
     return failure('DPE', 'a field name holds an underscore; applications may read it as a dash, so it is not taken')
   return undefined
 }

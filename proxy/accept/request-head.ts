@@ -51,7 +51,7 @@ const CLIENT_CERTIFICATE = 'x-forwarded-client-cert'
  * x-forwarded-for; a gateway starts both fields anew for a peer that it does not trust. Who asks by its certificate is told to the application
  * as Envoy tells it (x-forwarded-client-cert), by us alone: what a request says of that by itself is taken out.
  */
-function forwarded(given: Fields, peer: Peer): Fields {
+export function forwarded(given: Fields, peer: Peer): Fields {
   const fields = peer.direction === 'gateway' && !peer.trusted ? without(given, isClaim) : given
   let forAt = -1
   let protoAt = -1
@@ -70,7 +70,7 @@ function forwarded(given: Fields, peer: Peer): Fields {
   return fields
 }
 
-function without(fields: Fields, isUnwanted: (name: string) => boolean): Fields {
+export function without(fields: Fields, isUnwanted: (name: string) => boolean): Fields {
   let kept: Fields | undefined
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!

@@ -29,5 +29,7 @@ export interface Client {
 
 export const unknownClient: Client = { source: '', sourceId: '', clientCertificate: '' }
 
-/** What is served behind TLS, by ALPN; a client that offers none of it is refused in the handshake (RFC 7301, 3.2). */
-export const servedProtocols = ['http/1.1']
+/** What is served behind TLS, by ALPN, the first that the client knows, too; one that offers none of it is refused (RFC 7301, 3.2). */
+export function servedProtocols(http2: boolean): string[] {
+  return http2 ? ['h2', 'http/1.1'] : ['http/1.1']
+}

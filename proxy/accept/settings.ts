@@ -1,6 +1,7 @@
 import type { Address } from '../../runtime/address.ts'
 import type { Direction } from '../exchange.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../http1/limits.ts'
+import type { Http2Limits } from '../http2/limits.ts'
 import type { Security } from './security.ts'
 
 export interface ListenerSettings {
@@ -8,6 +9,8 @@ export interface ListenerSettings {
   direction: Direction
   /** How the next connection is taken; undefined: clear text, always. */
   security?: (() => Security) | undefined
+  /** Whether HTTP/2 is taken beside HTTP/1.1: in clear text by its preface, over TLS by ALPN. Default: it is. */
+  http2?: boolean
   /** Whether CONNECT opens a tunnel; else it is answered 501. */
   allowConnect?: boolean
   /** Whose x-forwarded-* and x-envoy-* fields a gateway believes, by IP address. Default: nobody's. */
@@ -40,6 +43,12 @@ export interface ListenerLimits {
   pipelinedBytesMax: number
   /** After we closed our side: how long the client's bytes are still taken, so that it can read our answer. */
   lingerMs: number
+  /** A connection older than this takes no new requests, and is closed when those under way are over (HTTP/2 alone). 0: none is too old. */
+  connectionAgeMaxMs: number
+  /** HTTP/2: silence, with requests under way, after which the client is asked whether it is still there (PING). */
+  http2KeepaliveMs: number
+  /** Of each HTTP/2 connection, beside what is said above of heads and of clients that do not read; the rest as http2/limits.ts has it. */
+  http2: Partial<Http2Limits>
 }
 
 export const defaultListenerLimits: ListenerLimits = {
@@ -56,4 +65,22 @@ export const defaultListenerLimits: ListenerLimits = {
   discardBytesMax: 256 * 1024,
   pipelinedBytesMax: 64 * 1024,
   lingerMs: 2000,
+  connectionAgeMaxMs: 0,
+  http2KeepaliveMs: 30_000,
+  http2: {},
+}
+
+/** Fields of a head that HTTP/1.1 has in its request line. */
+const PSEUDO_FIELDS = 4
+
+/** The bounds of HTTP/2 connections: those that both wires know are the same on both. */
+export function http2LimitsOf({ head, headTimeoutMs, stallTimeoutMs, http2 }: ListenerLimits): Partial<Http2Limits> {
+  return {
+    headerListBytesMax: head.headBytesMax,
+    headerFieldsMax: head.fieldsMax + PSEUDO_FIELDS,
+    headerBlockTimeoutMs: headTimeoutMs,
+    prefaceTimeoutMs: headTimeoutMs,
+    stalledStreamMs: stallTimeoutMs,
+    ...http2,
+  }
 }

@@ -1,3 +1,4 @@
+import { emptyHttp2Stats, type Http2Stats } from '../http2/stats.ts'
 import { emptyTlsStats, type TlsStats } from '../tls-stats.ts'
 
 /** What a listener counts, as plain fields, read by metrics and admin when somebody asks. Fields ending in Active are gauges. */
@@ -24,6 +25,10 @@ export interface ListenerStats {
   /** Connections in clear text that were refused because TLS alone is taken. */
   cxPlainRefused: number
   readonly tls: TlsStats
+  cxHttp2Total: number
+  cxHttp2Active: number
+  http2StreamsActive: number
+  readonly http2: Http2Stats
 }
 
 export function emptyListenerStats(): ListenerStats {
@@ -42,5 +47,9 @@ export function emptyListenerStats(): ListenerStats {
     rqPlain: 0,
     cxPlainRefused: 0,
     tls: emptyTlsStats(),
+    cxHttp2Total: 0,
+    cxHttp2Active: 0,
+    http2StreamsActive: 0,
+    http2: emptyHttp2Stats(),
   }
 }

@@ -59,6 +59,7 @@ function jsonLine(exchange: Exchange, outcome: Outcome, time: string): string {
     authority: request.authority,
     protocol: request.protocol,
     status: outcome.status,
+    grpcStatus: exchange.grpc ? exchange.grpcStatus : undefined,
     flags: outcome.flags,
     reason: outcome.failure?.reason,
     detail: outcome.failure?.detail,

@@ -1,5 +1,6 @@
 import { type Metric, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client'
 import { APP } from '../exchange.ts'
+import { GRPC_STATUS_NAMES } from '../grpc.ts'
 import { type Exemplar, type Totals, type Traffic, timeBoundsMs } from './traffic.ts'
 
 /** A family that is computed at scrape from counters kept elsewhere: requests pay nothing for it. */
@@ -91,6 +92,15 @@ export function trafficFamilies(traffic: Traffic, localCluster: string): Compute
         ),
     },
     {
+      name: 'trimtab_cluster_grpc_calls_total',
+      help: 'gRPC calls by status; without one: the call was broken off.',
+      type: 'counter',
+      values: () =>
+        [...traffic.totals.values()].flatMap(totals =>
+          grpcValues(totals, clusterLabels(totals.service, totals.version, localCluster)),
+        ),
+    },
+    {
       name: 'envoy_http_downstream_rq_total',
       help: 'Requests that came in.',
       type: 'counter',
@@ -142,6 +152,13 @@ function codeValues(totals: Totals, labels: Record<string, string>): FamilyValue
     const value = totals.byStatus[code - 100]!
     if (value > 0) values.push({ labels: { ...labels, envoy_response_code: String(code) }, value })
   }
+  return values
+}
+
+function grpcValues(totals: Totals, labels: Record<string, string>): FamilyValue[] {
+  const values: FamilyValue[] = []
+  for (const [status, value] of totals.byGrpcStatus.entries())
+    if (value > 0) values.push({ labels: { ...labels, grpc_status: GRPC_STATUS_NAMES[status] ?? 'none' }, value })
   return values
 }
 

@@ -4,6 +4,7 @@ import type { ReportKey, ReportRow } from '../../protocol/report.ts'
 import { bucketOf, SKETCH_BUCKETS, sparse } from '../../protocol/sketch.ts'
 import type { Attempt, Exchange, Outcome } from '../exchange.ts'
 import { type ErrorClass, errorClassOf, type Failure } from '../failures.ts'
+import { countedStatus, GRPC_STATUS_NAMES } from '../grpc.ts'
 import { WordTree } from './word-tree.ts'
 
 /**
@@ -39,6 +40,8 @@ export interface Totals {
   active: number
   /** By status code - 100; index 500 counts answers outside 100..599 and none at all. */
   byStatus: Float64Array
+  /** gRPC calls by status; the last one counts those that ended without one. */
+  byGrpcStatus: Float64Array
   timeBuckets: Float64Array
   timeSumMs: number
   timeCount: number
@@ -158,12 +161,14 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
     attemptOver(exchange, attempt) {
       if (exchange.direction === 'inbound' || callerLeft(attempt.failure)) return
       // The version that the split chose may have had nobody left: what counts is where the first attempt went.
-      const mayBeRetried = !exchange.over && (attempt.failure !== undefined || attempt.status >= 400)
+      const mayBeRetried =
+        !exchange.over && (attempt.failure !== undefined || attempt.status >= 400 || attempt.grpcStatus > 0)
       if (mayBeRetried && exchange.attempts <= 1) underWay.set(exchange, attempt.version)
       const traceId = exchange.sampled ? exchange.traceId : ''
+      const status = countedStatus(attempt.status, attempt.grpcStatus)
       rowOf(exchange.service, attempt.version, attempt.endpointId, exchange.route).add(
-        attempt.status,
-        errorClassOf(attempt.status, attempt.failure),
+        status,
+        errorClassOf(status, attempt.failure),
         attempt.durationMs,
         traceId,
       )
@@ -179,7 +184,8 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
       addTo(totalsOf(exchange.service, version), exchange, outcome, traceId, wallMs)
       if (exchange.direction === 'inbound' || callerLeft(outcome.failure)) return
       const row = rowOf(exchange.service, version, '', exchange.route)
-      row.add(outcome.status, errorClassOf(outcome.status, outcome.failure), outcome.durationMs, traceId)
+      const status = countedStatus(outcome.status, exchange.grpcStatus)
+      row.add(status, errorClassOf(status, outcome.failure), outcome.durationMs, traceId)
       row.retries += Math.max(0, exchange.attempts - 1)
       if (exchange.rescued) row.rescued++
     },
@@ -259,6 +265,7 @@ function newTotals(service: string, version: string): Totals {
     requests: 0,
     active: 0,
     byStatus: new Float64Array(501),
+    byGrpcStatus: new Float64Array(GRPC_STATUS_NAMES.length + 1),
     timeBuckets: new Float64Array(timeBoundsMs.length + 1),
     timeSumMs: 0,
     timeCount: 0,
@@ -275,6 +282,10 @@ function addTo(totals: Totals, exchange: Exchange, outcome: Outcome, traceId: st
   const { status, durationMs } = outcome
   const index = status >= 100 && status < 600 ? status - 100 : 500
   totals.byStatus[index] = totals.byStatus[index]! + 1
+  if (exchange.grpc) {
+    const grpcStatus = exchange.grpcStatus < 0 ? GRPC_STATUS_NAMES.length : exchange.grpcStatus
+    totals.byGrpcStatus[grpcStatus] = totals.byGrpcStatus[grpcStatus]! + 1
+  }
   const bucket = boundOf(durationMs)
   totals.timeBuckets[bucket] = totals.timeBuckets[bucket]! + 1
   totals.timeSumMs += durationMs

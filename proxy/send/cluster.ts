@@ -7,6 +7,7 @@ import { RetryBudget } from './budget.ts'
 import type { Connect } from './connect.ts'
 import type { Endpoint } from './endpoint.ts'
 import { eject, mayEject, noteFailure, noteSuccess, ripen } from './fuse.ts'
+import type { Http2UpstreamSettings } from './http2-settings.ts'
 import { Membership } from './membership.ts'
 import { Pool } from './pool.ts'
 import type { UpstreamRequest } from './request.ts'
@@ -19,6 +20,7 @@ export interface SenderContext {
   readonly random: () => number
   readonly log: Log
   readonly connect: Connect
+  readonly http2: Http2UpstreamSettings
   /** Ends an exchange with an answer of the proxy's own. */
   readonly refuse: (exchange: Exchange, failure: Failure, nowMs: number) => void
 }
@@ -47,6 +49,7 @@ export class Cluster {
       this.membership.endpoints,
       this.stats,
       context.connect,
+      context.http2,
       context.log,
       context.clock.now(),
     )

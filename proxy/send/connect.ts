@@ -6,6 +6,7 @@ import { parseAddress } from '../../runtime/address.ts'
 import { COPY_BYTES_MAX } from '../cork.ts'
 import { faultOf, TlsRefusal } from '../tls-faults.ts'
 import type { TlsStats } from '../tls-stats.ts'
+import { ALPN_HTTP1 } from './wires.ts'
 
 /**
  * Opens a socket to `address` (host:port), whose bytes go to `onBytes`: a piece of up to COPY_BYTES_MAX is valid during the call only, a
@@ -19,7 +20,10 @@ export type Connect = (
 ) => Socket
 
 /** How the way to an upstream is secured. */
-export type UpstreamSecurity = Pick<Upstream, 'tls' | 'peerSpiffeId'>
+export type UpstreamSecurity = Pick<Upstream, 'tls' | 'peerSpiffeId'> & {
+  /** What TLS offers to speak, the preferred first; HTTP/1.1 alone where nothing is said. */
+  alpn?: readonly string[]
+}
 
 export function isSecured({ tls, peerSpiffeId }: UpstreamSecurity): boolean {
   return tls !== undefined || peerSpiffeId !== undefined
@@ -32,7 +36,7 @@ export function isSecured({ tls, peerSpiffeId }: UpstreamSecurity): boolean {
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
 
 /** Clear text, and TLS to services outside the mesh. Who has credentials for the mesh puts `meshConnect` before it. */
-export const connectSocket: Connect = (address, { tls, peerSpiffeId }, onBytes, stats) => {
+export const connectSocket: Connect = (address, { tls, peerSpiffeId, alpn }, onBytes, stats) => {
   const target = parseAddress(address)
   // Addresses are checked where policy comes in; one that got here anyway fails as a connection does.
   if (target === undefined) return failed(new Error(`${address} is not host:port`))
@@ -53,7 +57,7 @@ export const connectSocket: Connect = (address, { tls, peerSpiffeId }, onBytes, 
     ...(name === undefined ? {} : { servername: name }),
     ...(tls.caPem === undefined ? {} : { ca: tls.caPem }),
     rejectUnauthorized: true,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [...(alpn ?? ALPN_HTTP1)],
   })
   countHandshake(socket, stats)
   return socket.on('data', onBytes)

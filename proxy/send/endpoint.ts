@@ -1,8 +1,9 @@
 import { isIP } from 'node:net'
 import type { Endpoint as EndpointConfig } from '../../protocol/snapshot.ts'
 import { parseAddress } from '../../runtime/address.ts'
-import type { UpstreamConnection } from './connection.ts'
 import { type Fuse, newFuse } from './fuse.ts'
+import type { Http1Connection } from './http1-connection.ts'
+import type { Http2Pool } from './http2-pool.ts'
 import { type EndpointStats, emptyEndpointStats } from './stats.ts'
 
 /** One endpoint of a cluster as this proxy knows it. It stays the same object over policy changes for as long as its address does. */
@@ -15,9 +16,12 @@ export class Endpoint {
   health: EndpointConfig['health']
   readonly stats: EndpointStats
   fuse: Fuse = newFuse()
-  /** Connections nobody uses: taken and put back at the end, closed for age at the beginning. */
-  readonly idle: UpstreamConnection[] = []
-  readonly connections = new Set<UpstreamConnection>()
+  /** Connections of HTTP/1.1 that nobody uses: taken and put back at the end, closed for age at the beginning. */
+  readonly idle: Http1Connection[] = []
+  /** Made when it is first asked for. */
+  http2: Http2Pool | undefined = undefined
+  /** What it spoke when it was last asked by TLS, '' when it was not; or what is known. */
+  wire: '' | 'http1' | 'http2' = ''
   /** No longer in the policy: what is under way ends, nothing new begins. */
   gone = false
   /** When control's word is 'probing': the moment from which it may get one request more. */

@@ -5,6 +5,7 @@ import { judgePeer } from '../peer-certificate.ts'
 import { TlsRefusal } from '../tls-faults.ts'
 import { type Connect, connectSocket, countHandshake, failed } from './connect.ts'
 import { SessionCache } from './session-cache.ts'
+import { ALPN_HTTP1 } from './wires.ts'
 
 /** Of a proxy's credentials, what connections to other proxies need. */
 export interface MeshCredentials {
@@ -52,7 +53,7 @@ export function meshConnect({ credentials, wall, problem }: MeshConnectParts): C
       ...place,
       secureContext: own.client,
       rejectUnauthorized: true,
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: [...(security.alpn ?? ALPN_HTTP1)],
       checkServerIdentity(_, { raw }) {
         certificate = new X509Certificate(raw)
         return refusalOf(certificate, own.trustDomain, expected, wall())

@@ -1,37 +1,45 @@
 // Hot path: who gets which connection of a cluster.
+import type { TLSSocket } from 'node:tls'
 import type { Upstream } from '../../protocol/snapshot.ts'
 import type { Log } from '../../runtime/log.ts'
-import { type Connect, isSecured, type UpstreamSecurity } from './connect.ts'
-import { type Carried, type ConnectionOwner, UpstreamConnection } from './connection.ts'
+import type { Http2Stats } from '../http2/stats.ts'
+import type { Applicant } from './carrier.ts'
+import { type Connect, isSecured } from './connect.ts'
+import { Dial, type DialFailure, type DialOwner } from './dial.ts'
 import type { Endpoint } from './endpoint.ts'
+import { Http1Connection, type Http1ConnectionOwner } from './http1-connection.ts'
+import { Http2Pool, type Http2PoolHost } from './http2-pool.ts'
+import type { Http2UpstreamSettings } from './http2-settings.ts'
 import type { ClusterStats } from './stats.ts'
+import type { UpstreamSocket } from './upstream-socket.ts'
+import { ALPN_BOTH, ALPN_HTTP1, type Wires, wiresOf } from './wires.ts'
 
 /** How long an unwanted answer may take to be read to its end. */
 const DISCARD_MS = 2000
 /** Names may move: a connection to one is not used for longer than this. */
 const NAMED_CONNECTION_MS = 300_000
 
-/** Something that wants a connection to `endpoint`, and waits if there is none to be had. */
-export interface Applicant extends Carried {
-  /** A connection is being made for it: onConnected or onBroken follows. */
-  onComing(connection: UpstreamConnection): void
-  /** A waiting applicant's turn has come: to choose an endpoint again and ask again. */
-  onTurn(): void
-}
-
-/** 'given': onConnected was called. 'coming': it will be. 'waiting': onTurn will be. 'overflow': too many wait already. */
-export type Grant = 'given' | 'coming' | 'waiting' | 'overflow'
+/**
+ * 'given': onConnected was called. 'coming': a connection is being made. 'waiting': onTurn will be called. 'overflow': too many wait already.
+ * 'unfit': the endpoint cannot carry what is asked for.
+ */
+export type Grant = 'given' | 'coming' | 'waiting' | 'overflow' | 'unfit'
 
 /** The connections of one cluster: idle ones last in, first out; no more than the limit; those who wait, in order. */
-export class Pool implements ConnectionOwner {
+export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
   readonly #stats: ClusterStats
   readonly #connect: Connect
   readonly #log: Log
   #upstream: Upstream
   #endpoints: ReadonlyMap<string, Endpoint>
   readonly #waiting = new Set<Applicant>()
-  /** Those with a time limit: connecting, or reading an answer nobody wants. */
-  readonly #watched = new Set<UpstreamConnection>()
+  /** Those with a time limit. */
+  readonly #dials = new Set<Dial>()
+  readonly #discarding = new Set<Http1Connection>()
+  /** Also of endpoints that are gone, until their last request is over. */
+  readonly #http2Pools = new Set<Http2Pool>()
+  readonly http2: Http2UpstreamSettings
+  #wires: Wires
   #serving = false
   #nowMs: number
   /** How connections are to be secured: those of another way carry what they carry to its end, and nothing more. */
@@ -42,10 +50,13 @@ export class Pool implements ConnectionOwner {
     endpoints: ReadonlyMap<string, Endpoint>,
     stats: ClusterStats,
     connect: Connect,
+    http2: Http2UpstreamSettings,
     log: Log,
     nowMs: number,
   ) {
     this.#upstream = upstream
+    this.#wires = wiresOf(upstream)
+    this.http2 = http2
     this.#securedAs = securityKey(upstream)
     this.#nowMs = nowMs
     this.#endpoints = endpoints
@@ -56,10 +67,15 @@ export class Pool implements ConnectionOwner {
 
   replace(upstream: Upstream, gone: readonly Endpoint[]): void {
     this.#upstream = upstream
-    for (const endpoint of gone) this.#closeIdle(endpoint)
+    this.#wires = wiresOf(upstream)
+    for (const endpoint of gone) {
+      this.#closeIdle(endpoint)
+      endpoint.http2?.close()
+    }
     const securedAs = securityKey(upstream)
     if (securedAs !== this.#securedAs) {
       this.#securedAs = securedAs
+      for (const endpoint of this.#endpoints.values()) endpoint.wire = ''
       this.close()
     }
     this.#serve()
@@ -67,44 +83,140 @@ export class Pool implements ConnectionOwner {
 
   /** `fresh`: no idle connection will do, the last one was stale. */
   apply(applicant: Applicant, endpoint: Endpoint, fresh: boolean, nowMs: number): Grant {
+    if (this.#wires !== 'http1') {
+      const granted = this.#applyHttp2(applicant, endpoint)
+      if (granted !== undefined) return granted
+    }
     const idle = fresh ? undefined : endpoint.idle.pop()
     if (idle !== undefined) {
       idle.carry(applicant)
-      applicant.onConnected(idle)
       return 'given'
     }
-    if (this.#makeRoom()) {
-      this.#open(applicant, endpoint, nowMs)
-      return 'coming'
-    }
+    if (!this.#makeRoom()) return this.#wait(applicant)
+    // What an own connection is wanted for only HTTP/1.1 can do; else the endpoint may have learnt HTTP/2 meanwhile.
+    const offers = this.#wires === 'negotiated' && applicant.passage === 'any' ? ALPN_BOTH : ALPN_HTTP1
+    applicant.onComing(this.#open(endpoint, offers, this, applicant, nowMs))
+    return 'coming'
+  }
+
+  /** undefined: HTTP/1.1 is to carry it. */
+  #applyHttp2(applicant: Applicant, endpoint: Endpoint): Grant | undefined {
+    const { passage } = applicant
+    const hasChoice = this.#wires === 'negotiated'
+    if (endpoint.wire === 'http1' || passage === 'socket' || (passage === 'upgrade' && hasChoice)) return undefined
+    const grant = this.#http2Of(endpoint).apply(applicant)
+    if (grant === 'none') return this.#wait(applicant)
+    return grant === 'unfit' && hasChoice ? undefined : grant
+  }
+
+  #http2Of(endpoint: Endpoint): Http2Pool {
+    if (endpoint.http2 !== undefined) return endpoint.http2
+    endpoint.http2 = new Http2Pool(endpoint, this)
+    this.#http2Pools.add(endpoint.http2)
+    return endpoint.http2
+  }
+
+  #wait(applicant: Applicant): Grant {
     this.#stats.cxOverflow++
-    if (this.#waiting.size >= this.#upstream.limits.maxPending) return 'overflow'
+    if (!this.mayPend()) return 'overflow'
     this.#waiting.add(applicant)
-    this.#stats.rqPendingTotal++
-    this.#stats.rqPending = this.#waiting.size
+    this.pended(1)
     return 'waiting'
+  }
+
+  mayPend(): boolean {
+    return this.#stats.rqPending < this.#upstream.limits.maxPending
+  }
+
+  pended(change: 1 | -1): void {
+    this.#stats.rqPending += change
+    if (change > 0) this.#stats.rqPendingTotal++
   }
 
   /** A waiting applicant gives up. */
   withdraw(applicant: Applicant): void {
-    this.#waiting.delete(applicant)
-    this.#stats.rqPending = this.#waiting.size
+    if (this.#waiting.delete(applicant)) this.pended(-1)
   }
 
-  #open(applicant: Applicant, endpoint: Endpoint, nowMs: number): void {
-    const security = this.#upstream
+  // ---- connections on their way
+
+  #open(
+    endpoint: Endpoint,
+    alpn: readonly string[],
+    owner: DialOwner,
+    waiter: Applicant | undefined,
+    nowMs: number,
+  ): Dial {
+    const security = { ...this.#upstream, alpn }
     const open = (onBytes: (bytes: Buffer) => void) =>
       this.#connect(endpoint.address, security, onBytes, this.#stats.tls)
-    const connection = new UpstreamConnection(endpoint, open, isSecured(security), this, applicant, nowMs)
-    connection.securedAs = this.#securedAs
-    applicant.onComing(connection)
-    endpoint.connections.add(connection)
-    this.#watched.add(connection)
     this.#stats.cxTotal++
     this.#stats.cxActive++
     endpoint.stats.cxTotal++
     endpoint.stats.cxActive++
+    const secure = isSecured(security)
+    const dial = new Dial(endpoint, open, secure, this.#securedAs, owner, waiter, nowMs, this.#onSocketClosed)
+    this.#dials.add(dial)
+    return dial
   }
+
+  dialHttp2(endpoint: Endpoint, owner: DialOwner): Dial | undefined {
+    return this.#makeRoom() ? this.#open(endpoint, ALPN_BOTH, owner, undefined, this.#nowMs) : undefined
+  }
+
+  settled(dial: Dial): void {
+    this.#dials.delete(dial)
+  }
+
+  onDialed(dial: Dial, waiter: Applicant | undefined): void {
+    const { socket } = dial
+    this.settled(dial)
+    if (alpnOf(socket) === 'h2') this.#http2Of(socket.endpoint).adopt(socket, waiter)
+    else this.takeHttp1(socket, waiter)
+  }
+
+  takeHttp1(socket: UpstreamSocket, waiter: Applicant | undefined): void {
+    this.#stats.cxHttp1Total++
+    const connection = new Http1Connection(socket, this, this.#nowMs)
+    if (waiter === undefined) this.onFree(connection)
+    else connection.carry(waiter)
+  }
+
+  onDialFailed(dial: Dial, cause: DialFailure | undefined): void {
+    this.settled(dial)
+    if (cause !== undefined) this.onConnectFailed(dial.socket.endpoint)
+  }
+
+  onConnectFailed(endpoint: Endpoint): void {
+    this.#stats.cxConnectFail++
+    endpoint.stats.cxConnectFail++
+  }
+
+  onHttp2Connected(): void {
+    this.#stats.cxHttp2Total++
+  }
+
+  get nowMs(): number {
+    return this.#nowMs
+  }
+
+  get http2Stats(): Http2Stats {
+    return this.#stats.http2
+  }
+
+  speaksHttp2(socket: UpstreamSocket): boolean {
+    return !this.isSecure(socket) || alpnOf(socket) === 'h2'
+  }
+
+  isSecure({ stream }: UpstreamSocket): boolean {
+    return 'encrypted' in stream
+  }
+
+  isOutdated(socket: UpstreamSocket): boolean {
+    return socket.endpoint.gone || socket.securedAs !== this.#securedAs || this.#tooOld(socket)
+  }
+
+  // ---- room
 
   /** At the limit the longest idle connection of some endpoint makes place. One that waits longer may take that place, hence the loop. */
   #makeRoom(): boolean {
@@ -116,16 +228,17 @@ export class Pool implements ConnectionOwner {
     return true
   }
 
-  #oldestIdle(): UpstreamConnection | undefined {
-    for (const endpoint of this.#endpoints.values()) if (endpoint.idle.length > 0) return endpoint.idle[0]
+  #oldestIdle(): { abandon(): void } | undefined {
+    for (const { idle } of this.#endpoints.values()) if (idle.length > 0) return idle[0]
+    for (const { idle } of this.#http2Pools) if (idle !== undefined) return idle
     return undefined
   }
 
-  onFree(connection: UpstreamConnection): void {
-    const { endpoint } = connection
-    this.#watched.delete(connection)
+  onFree(connection: Http1Connection): void {
+    const { endpoint, socket } = connection
+    this.#discarding.delete(connection)
     connection.sinceMs = this.#nowMs
-    if (endpoint.gone || connection.securedAs !== this.#securedAs || this.#tooOld(connection)) {
+    if (this.isOutdated(socket)) {
       connection.abandon()
       return
     }
@@ -133,12 +246,20 @@ export class Pool implements ConnectionOwner {
     if (this.#waiting.size > 0) this.#serve()
   }
 
-  onClosed(connection: UpstreamConnection): void {
-    const { endpoint } = connection
-    const at = endpoint.idle.indexOf(connection)
-    if (at >= 0) endpoint.idle.splice(at, 1)
-    endpoint.connections.delete(connection)
-    this.#watched.delete(connection)
+  onDiscarding(connection: Http1Connection): void {
+    connection.sinceMs = this.#nowMs
+    this.#discarding.add(connection)
+  }
+
+  onEnded(connection: Http1Connection): void {
+    const { idle } = connection.endpoint
+    const at = idle.indexOf(connection)
+    if (at >= 0) idle.splice(at, 1)
+    this.#discarding.delete(connection)
+  }
+
+  /** A connection on its way, or there, is no more. */
+  readonly #onSocketClosed = ({ endpoint }: UpstreamSocket): void => {
     this.#stats.cxActive--
     endpoint.stats.cxActive--
     if (this.#waiting.size > 0) this.#serve()
@@ -165,16 +286,18 @@ export class Pool implements ConnectionOwner {
   sweep(nowMs: number): void {
     this.#nowMs = nowMs
     const { connectTimeoutMs, idleTimeoutMs } = this.#upstream
-    for (const connection of this.#watched) {
-      const ageMs = nowMs - connection.sinceMs
-      if (connection.connecting) {
-        if (connectTimeoutMs > 0 && ageMs > connectTimeoutMs) {
-          this.#stats.cxConnectTimeout++
-          connection.timeOut(`no connection within ${connectTimeoutMs} ms`)
-        }
-      } else if (!connection.discarding) this.#watched.delete(connection)
-      else if (ageMs > DISCARD_MS) connection.abandon()
+    for (const dial of this.#dials) {
+      if (connectTimeoutMs <= 0 || nowMs - dial.sinceMs <= connectTimeoutMs) continue
+      this.#stats.cxConnectTimeout++
+      dial.timeOut(`no connection within ${connectTimeoutMs} ms`)
     }
+    this.#stats.http2StreamsActive = 0
+    for (const http2 of this.#http2Pools) {
+      this.#stats.http2StreamsActive += http2.streams
+      http2.sweep(nowMs, connectTimeoutMs, idleTimeoutMs)
+      if (http2.isEmpty && http2.endpoint.gone) this.#http2Pools.delete(http2)
+    }
+    for (const connection of this.#discarding) if (nowMs - connection.sinceMs > DISCARD_MS) connection.abandon()
     if (idleTimeoutMs > 0)
       for (const endpoint of this.#endpoints.values()) {
         while (endpoint.idle.length > 0 && nowMs - endpoint.idle[0]!.sinceMs > idleTimeoutMs)
@@ -182,25 +305,28 @@ export class Pool implements ConnectionOwner {
       }
   }
 
-  /** An answer that nobody wants is being read: for a limited time. */
-  watch(connection: UpstreamConnection): void {
-    connection.sinceMs = this.#nowMs
-    this.#watched.add(connection)
-  }
-
   close(): void {
-    for (const endpoint of this.#endpoints.values()) this.#closeIdle(endpoint)
+    for (const endpoint of this.#endpoints.values()) {
+      this.#closeIdle(endpoint)
+      endpoint.http2?.retire()
+    }
   }
 
   #closeIdle(endpoint: Endpoint): void {
     while (endpoint.idle.length > 0) endpoint.idle[0]!.abandon()
   }
 
-  #tooOld(connection: UpstreamConnection): boolean {
-    return connection.endpoint.named && this.#nowMs - connection.openedMs > NAMED_CONNECTION_MS
+  #tooOld({ endpoint, openedMs }: UpstreamSocket): boolean {
+    return endpoint.named && this.#nowMs - openedMs > NAMED_CONNECTION_MS
   }
 }
 
-function securityKey({ tls, peerSpiffeId }: UpstreamSecurity): string {
-  return peerSpiffeId ?? (tls === undefined ? '' : `tls ${JSON.stringify(tls)}`)
+function securityKey(upstream: Upstream): string {
+  const { tls, peerSpiffeId } = upstream
+  return `${wiresOf(upstream)} ${peerSpiffeId ?? (tls === undefined ? '' : `tls ${JSON.stringify(tls)}`)}`
+}
+
+function alpnOf({ stream }: UpstreamSocket): string | undefined {
+  const { alpnProtocol } = stream as Partial<TLSSocket>
+  return typeof alpnProtocol === 'string' ? alpnProtocol : undefined
 }

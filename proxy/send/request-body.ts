@@ -1,7 +1,10 @@
 // Hot path: a request's body on its way to whichever connection carries it.
 import type { Fields } from '../exchange.ts'
-import type { MessageWriter } from '../message-writer.ts'
+import type { Carrier } from './carrier.ts'
 import { REPLAY_BYTES_MAX } from './retry.ts'
+
+/** Where the body goes. */
+type BodyTaker = Pick<Carrier, 'data' | 'end'>
 
 /** Passes a body on, and keeps a copy for as long as it may have to be sent again. */
 export class RequestBody {
@@ -18,9 +21,9 @@ export class RequestBody {
     this.#kept = hasBody ? [] : undefined
   }
 
-  /** A piece came in. `writer` undefined: no connection yet. False: the client is to wait. */
-  take(chunk: Buffer, writer: MessageWriter | undefined): boolean {
-    if (writer === undefined) {
+  /** A piece came in. `carrier` undefined: there is none yet. False: the client is to wait. */
+  take(chunk: Buffer, carrier: BodyTaker | undefined): boolean {
+    if (carrier === undefined) {
       this.#keep(chunk)
       // One piece more than the bound at most: whoever sends is told to wait then.
       this.paused = this.#keptBytes >= REPLAY_BYTES_MAX
@@ -30,21 +33,21 @@ export class RequestBody {
       if (this.#keptBytes + chunk.length <= REPLAY_BYTES_MAX) this.#keep(chunk)
       else this.forget()
     }
-    this.paused = !writer.data(chunk)
+    this.paused = !carrier.data(chunk)
     return !this.paused
   }
 
   /** It is complete. */
-  end(trailers: Fields | null, writer: MessageWriter | undefined): void {
+  end(trailers: Fields | null, carrier: BodyTaker | undefined): void {
     this.#trailers = trailers
-    writer?.end(trailers)
+    carrier?.end(trailers)
   }
 
   /** Sends what there is of it, from the beginning; behind it, what `take` brings. */
-  sendTo(writer: MessageWriter, complete: boolean): void {
-    if (this.#kept !== undefined) for (const chunk of this.#kept) writer.data(chunk)
-    if (complete) writer.end(this.#trailers)
-    // What waited for a connection may be more than may be kept for another.
+  sendTo(carrier: BodyTaker, complete: boolean): void {
+    if (this.#kept !== undefined) for (const chunk of this.#kept) carrier.data(chunk)
+    if (complete) carrier.end(this.#trailers)
+    // What waited for a carrier may be more than may be kept for another.
     if (this.#keptBytes > REPLAY_BYTES_MAX) this.forget()
   }
 

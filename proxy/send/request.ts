@@ -1,18 +1,26 @@
 // Hot path: one exchange on its way through a cluster, over all its tries.
 import type { Retries } from '../../protocol/snapshot.ts'
-import { type Exchange, type Fields, fieldOf, type UpstreamSide } from '../exchange.ts'
+import { type Exchange, type Fields, fieldOf, type ResponseHead, type UpstreamSide } from '../exchange.ts'
 import { type Failure, failure } from '../failures.ts'
-import type { BodyFraming } from '../http1/framing.ts'
-import type { ResponseHead as WireHead } from '../http1/response-head.ts'
+import { countedStatus, grpcStatusOf } from '../grpc.ts'
+import { whyFailed } from './answer-verdict.ts'
+import { brokenTry } from './broken-try.ts'
+import type { Applicant, Breakage, Carrier, Coming } from './carrier.ts'
 import type { Cluster } from './cluster.ts'
-import type { Breakage, UpstreamConnection } from './connection.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
-import type { Applicant } from './pool.ts'
+import { asksForWebSocket } from './http2-heads.ts'
 import { RequestBody } from './request-body.ts'
-import { takeCallersTimeouts, writeRequestHead } from './request-head.ts'
-import { connectEstablished, responseHeadOf } from './response-head.ts'
-import { isIdempotent, retryAfterMs, type TryEnd, wantsRetryOfEnd, wantsRetryOfStatus } from './retry.ts'
+import { takeCallersTimeouts, tellGrpcTimeout } from './request-head.ts'
+import { connectEstablished } from './response-head.ts'
+import {
+  isIdempotent,
+  retryAfterMs,
+  type TryEnd,
+  wantsRetryOfEnd,
+  wantsRetryOfGrpc,
+  wantsRetryOfStatus,
+} from './retry.ts'
 import { decideRetry } from './retry-decision.ts'
 
 const NONE: readonly Endpoint[] = []
@@ -23,26 +31,34 @@ const RETRY_AFTER_MAX_MS = 10_000
 
 export class UpstreamRequest implements UpstreamSide, Applicant {
   readonly method: string
-  /** The whole request was given to the connection. */
+  readonly passage: Applicant['passage']
+  /** The whole request was given to the carrier. */
   sent = false
   readonly #exchange: Exchange
   readonly #cluster: Cluster
   readonly #retries: Retries
   /** As route/ decided; a try may go elsewhere when it is not pinned. */
   readonly #version: string
+  /** A call of gRPC whose retry conditions name a gRPC status: that is the word that it may be sent twice. */
+  readonly #repeatsCalls: boolean
+  readonly #hasGrpcTimeout: boolean
   readonly #body: RequestBody
   readonly #deadlines: Deadlines
-  #connection: UpstreamConnection | undefined = undefined
+  #carrier: Carrier | undefined = undefined
   /** The connection that is being made for this try. */
-  #coming: UpstreamConnection | undefined = undefined
+  #coming: Coming | undefined = undefined
   #endpoint: Endpoint | undefined = undefined
   #tried: readonly Endpoint[] = NONE
   #lastTried: Endpoint | undefined = undefined
   #probe = false
   #judged = false
-  /** A byte of it may have reached an endpoint. */
-  #written = false
+  /** Of the try under way, as far as it is known. */
+  #grpcStatus = -1
+  /** Tries of which an endpoint may have seen a byte, and done something with it. */
+  #processed = 0
   #stale = 0
+  /** An endpoint did nothing with it, and it was sent again at once. */
+  #refused = false
   #retryNumber = 0
   #retryCounted = false
   #cancelBackoff: (() => void) | undefined = undefined
@@ -57,10 +73,15 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     this.#retries = exchange.routeRetries ?? cluster.upstream.retries
     this.#version = exchange.version
     this.method = request.method
+    this.passage = passageOf(exchange)
     this.#body = new RequestBody(request.hasBody)
     this.#startedMs = exchange.startedMs
-    const tryTimeoutMs = askedTryTimeoutMs >= 0 ? askedTryTimeoutMs : this.#retries.perTryTimeoutMs
-    this.#deadlines = new Deadlines(exchange.startedMs, exchange.deadlineMs, tryTimeoutMs)
+    this.#repeatsCalls = exchange.grpc && wantsRetryOfGrpc(this.#retries, -1)
+    // A call of gRPC that will not be tried again may be a stream that begins when it begins: only its deadline holds for it.
+    const triesOnce = exchange.grpc && !this.#repeatsCalls
+    const tryTimeoutMs = askedTryTimeoutMs >= 0 ? askedTryTimeoutMs : triesOnce ? 0 : this.#retries.perTryTimeoutMs
+    this.#hasGrpcTimeout = exchange.grpc && fieldOf(request.fields, 'grpc-timeout') !== undefined
+    this.#deadlines = new Deadlines(exchange.startedMs, exchange.deadlineMs, tryTimeoutMs, this.#hasGrpcTimeout)
   }
 
   /** Sets out. Ends by itself: with the upstream's answer, or with one of the proxy's own. */
@@ -86,6 +107,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     this.#endpoint = endpoint
     this.#probe = membership.pickedProbe
     this.#judged = false
+    this.#grpcStatus = -1
     this.#startedMs = nowMs
     this.#deadlines.startTry(nowMs)
     exchange.endpointId = endpoint.id
@@ -102,42 +124,54 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   #apply(endpoint: Endpoint, fresh: boolean, nowMs: number): void {
     const grant = this.#cluster.pool.apply(this, endpoint, fresh, nowMs)
     if (grant === 'given' || grant === 'coming') return
-    // Nothing was tried: whoever waits chooses anew when its turn comes.
+    this.#putOff(endpoint)
+    if (grant === 'waiting') return
+    if (grant === 'unfit') {
+      this.#refuse(failure('UPE', this.#whyUnfit(endpoint)), nowMs)
+      return
+    }
+    const { limits } = this.#cluster.upstream
+    this.#cluster.stats.rqPendingOverflow++
+    const said = `all connections to ${this.#cluster.name} are in use (limit maxConnections ${limits.maxConnections}), or all streams of HTTP/2, and ${limits.maxPending} requests wait (limit maxPending)`
+    this.#refuse(failure('UO', said), nowMs)
+  }
+
+  /** Nothing was tried: whoever waits chooses anew when its turn comes. */
+  #putOff(endpoint: Endpoint): void {
+    this.#coming = undefined
     this.#exchange.attempts--
     this.#cluster.stats.rqTotal--
     endpoint.stats.rqTotal--
     this.#letGoOfEndpoint()
-    if (grant === 'waiting') return
-    const { limits } = this.#cluster.upstream
-    this.#cluster.stats.rqPendingOverflow++
-    const said = `all ${limits.maxConnections} connections to ${this.#cluster.name} are in use and ${limits.maxPending} requests wait (limits maxConnections, maxPending)`
-    this.#refuse(failure('UO', said), nowMs)
   }
 
   onTurn(): void {
+    if (this.#endpoint !== undefined) this.#putOff(this.#endpoint)
     this.#try(this.#cluster.context.clock.now())
   }
 
-  onComing(connection: UpstreamConnection): void {
-    this.#coming = connection
+  onComing(coming: Coming): void {
+    this.#coming = coming
   }
 
-  onConnected(connection: UpstreamConnection): void {
+  onConnected(carrier: Carrier): void {
     this.#coming = undefined
-    this.#connection = connection
-    this.#written = true
+    this.#carrier = carrier
+    this.#processed++
     const exchange = this.#exchange
     if (this.method === 'CONNECT') {
-      connection.becomeTunnel()
+      carrier.head(exchange, false)
       this.#beginTunnel()
       exchange.respond(connectEstablished)
       return
     }
-    writeRequestHead(exchange, connection.writer)
     this.sent = exchange.requestEnded
-    this.#body.sendTo(connection.writer, this.sent)
+    if (this.#hasGrpcTimeout)
+      tellGrpcTimeout(exchange.request.fields, this.#deadlines.leftMs(this.#cluster.context.clock.now(), 0))
+    carrier.head(exchange, !exchange.request.hasBody)
+    this.#body.sendTo(carrier, this.sent)
     // What may never be sent again need not be kept.
-    if (!isIdempotent(this.method)) this.#body.forget()
+    if (!carrier.mayRefuse && !this.#maySendTwice) this.#body.forget()
     if (!this.sent) this.#resumeRequest()
   }
 
@@ -154,34 +188,34 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
 
   onData(chunk: Buffer): boolean {
     this.#deadlines.push(this.#cluster.context.clock.now())
-    return this.#body.take(chunk, this.#connection?.writer)
+    return this.#body.take(chunk, this.#carrier)
   }
 
   onEnd(trailers: Fields | null): void {
-    const connection = this.#connection
+    const carrier = this.#carrier
     if (this.#exchange.tunnelling) {
       if (this.#exchange.responseEnded) this.#tunnelOver()
-      else connection?.endTunnel()
+      else carrier?.endTunnel()
       return
     }
     this.#deadlines.push(this.#cluster.context.clock.now())
-    this.#body.end(trailers, connection?.writer)
-    this.sent = connection !== undefined
+    this.#body.end(trailers, carrier)
+    this.sent = carrier !== undefined
   }
 
   onAbort(): void {
     const nowMs = this.#cluster.context.clock.now()
     this.#cluster.stats.rqTxReset++
     // A connection on its way may serve somebody else; one that carries half a request may not.
-    this.#coming?.forgo()
+    this.#coming?.leave(this, false)
     this.#coming = undefined
-    this.#connection?.abandon()
+    this.#carrier?.abandon()
     this.#endTry(0, failure('DC', 'the client left'), nowMs)
     this.#leave()
   }
 
   resumeResponse(): void {
-    this.#connection?.resume()
+    this.#carrier?.resume()
   }
 
   onWritable(): void {
@@ -196,28 +230,34 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
 
   // ---- the answer
 
-  onInterim(head: WireHead): void {
-    this.#exchange.inform(responseHeadOf(head, 'none'))
+  onInterim(head: ResponseHead): void {
+    this.#exchange.inform(head)
   }
 
-  onHead(head: WireHead, framing: BodyFraming): boolean {
+  onHead(head: ResponseHead): boolean {
     const exchange = this.#exchange
     const nowMs = this.#cluster.context.clock.now()
-    const status = head.statusCode
+    const { status } = head
     if (status === 101 && (exchange.request.upgrade === '' || !this.sent)) {
-      this.#connection?.abandon()
+      this.#carrier?.abandon()
       this.#broke('invalid', 'it switched protocols without being asked to', nowMs)
       return false
     }
-    this.#judge(status >= 500 ? `status ${status}` : '', nowMs)
-    if (status >= 400 && this.#retriedStatus(head, nowMs)) return false
-    if (this.#retryNumber > 0 && status < 500) {
+    const grpcStatus = exchange.grpc ? grpcStatusOf(head.fields) : -1
+    this.#grpcStatus = grpcStatus
+    // How a call went that goes on is told by its end; a probe is not kept waiting for that.
+    const isOpenCall = exchange.grpc && grpcStatus < 0 && status === 200 && head.hasBody
+    if (!isOpenCall || this.#probe) this.#judge(whyFailed(status, grpcStatus), nowMs)
+    if ((status >= 400 || grpcStatus > 0) && this.#retriedAnswer(head, grpcStatus, nowMs)) return false
+    if (this.#retryNumber > 0 && countedStatus(status, grpcStatus) < 500) {
       exchange.rescued = true
       this.#cluster.stats.rqRetrySuccess++
     }
-    this.#deadlines.stopTry()
-    if (framing === 'tunnel') this.#beginTunnel()
-    exchange.respond(responseHeadOf(head, framing))
+    // A stream of gRPC lasts as long as its caller wants, if that says nothing else.
+    if (isOpenCall && !this.#hasGrpcTimeout) this.#deadlines.stop()
+    else this.#deadlines.stopTry()
+    if (status === 101) this.#beginTunnel()
+    exchange.respond(head)
     return true
   }
 
@@ -240,14 +280,18 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       if (exchange.over) this.#tunnelOver()
       return
     }
-    this.#connection = undefined
+    this.#carrier = undefined
+    if (exchange.grpc) {
+      if (trailers !== null) this.#grpcStatus = grpcStatusOf(trailers)
+      this.#judge(whyFailed(exchange.status, this.#grpcStatus), nowMs)
+    }
     this.#endTry(exchange.status, undefined, nowMs)
     this.#leave()
     exchange.responseEnd(nowMs, trailers)
   }
 
   #tunnelOver(): void {
-    this.#connection?.leaveTunnel()
+    this.#carrier?.leaveTunnel()
     this.#endTry(this.#exchange.status, undefined, this.#cluster.context.clock.now())
     this.#leave()
   }
@@ -261,7 +305,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   #broke(cause: Breakage, detail: string, nowMs: number): void {
     const { stats } = this.#cluster
     const endpoint = this.#endpoint!
-    this.#connection = undefined
+    this.#carrier = undefined
     this.#coming = undefined
     if (cause === 'stale' && this.#repeatable() && this.#stale < STALE_MAX) {
       this.#stale++
@@ -269,19 +313,19 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       this.#apply(endpoint, true, nowMs)
       return
     }
-    const at = `${this.#cluster.name} ${endpoint.version} at ${endpoint.address}`
-    if (cause === 'connect' || cause === 'connect-timeout') {
-      stats.cxConnectFail++
-      endpoint.stats.cxConnectFail++
-      this.#tryFailed('connect-failure', failure('UF', `could not connect to ${at}: ${detail}`), nowMs)
-    } else if (cause === 'invalid') {
-      stats.cxProtocolError++
-      this.#tryFailed('reset', failure('UPE', `${at} did not answer in valid HTTP/1.1: ${detail}`), nowMs)
-    } else {
-      stats.rqRxReset++
-      stats.cxDestroyRemote++
-      this.#tryFailed('reset', failure('UC', `${at} broke off: ${detail}`), nowMs)
+    if (cause === 'refused') {
+      this.#processed--
+      this.sent = false
+      if (!this.#refused && this.#repeatable()) {
+        this.#refused = true
+        stats.rqRefused++
+        this.#apply(endpoint, false, nowMs)
+        return
+      }
     }
+    const at = `${this.#cluster.name} ${endpoint.version} at ${endpoint.address}`
+    const broken = brokenTry(cause, at, detail, stats)
+    this.#tryFailed(broken.end, broken.failure, nowMs)
   }
 
   #tryFailed(end: TryEnd, cause: Failure, nowMs: number): void {
@@ -292,15 +336,13 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     if (!wants || !this.#mayRetry(0, nowMs)) this.#refuse(cause, nowMs)
   }
 
-  #retriedStatus(head: WireHead, nowMs: number): boolean {
-    if (!wantsRetryOfStatus(this.#retries, head.statusCode)) return false
+  #retriedAnswer(head: ResponseHead, grpcStatus: number, nowMs: number): boolean {
+    const isCallsStatus = grpcStatus > 0 && wantsRetryOfGrpc(this.#retries, grpcStatus)
+    if (!isCallsStatus && !wantsRetryOfStatus(this.#retries, head.status)) return false
     const waitMs = retryAfterMs(fieldOf(head.fields, 'retry-after'), this.#cluster.context.clock.wall())
-    const connection = this.#connection
-    const { pool } = this.#cluster
     if (!this.#mayRetry(waitMs, nowMs)) return false
-    this.#connection = undefined
-    if (connection !== undefined) pool.watch(connection)
-    this.#endTry(head.statusCode, undefined, nowMs)
+    this.#carrier = undefined
+    this.#endTry(head.status, undefined, nowMs)
     return true
   }
 
@@ -339,10 +381,14 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     })
   }
 
+  get #maySendTwice(): boolean {
+    return this.#repeatsCalls || isIdempotent(this.method)
+  }
+
   /** Not one byte reached an endpoint, or it may be sent twice and is still all here. */
   #repeatable(): boolean {
     if (this.#exchange.responding || this.#exchange.tunnelling) return false
-    return !this.#body.unrepeatable && (!this.#written || isIdempotent(this.method))
+    return !this.#body.unrepeatable && (this.#processed === 0 || this.#maySendTwice)
   }
 
   #judge(why: string, nowMs: number): void {
@@ -357,10 +403,11 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   /** Called every now and then. */
   sweep(nowMs: number): void {
     // As long as the client owes us bytes that we would take, nobody else is late.
-    if (!this.#exchange.requestEnded && !this.#body.paused) return
+    const clientOwes = !this.#exchange.requestEnded && !this.#body.paused
+    if (clientOwes && !this.#deadlines.fixed) return
     const passed = this.#deadlines.passed(nowMs)
     if (passed === 'whole') this.#deadlinePassed(nowMs)
-    else if (passed === 'try' && this.#endpoint !== undefined) this.#tryTimedOut(nowMs)
+    else if (passed === 'try' && this.#endpoint !== undefined && !clientOwes) this.#tryTimedOut(nowMs)
   }
 
   #deadlinePassed(nowMs: number): void {
@@ -372,7 +419,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       'UT',
       `${name}${where} gave no complete answer within ${Math.round(this.#deadlines.spanMs)} ms`,
     )
-    this.#dropConnection()
+    this.#dropCarrier()
     if (endpoint !== undefined) {
       endpoint.stats.rqTimeout++
       this.#judged = false
@@ -382,18 +429,18 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     this.#refuse(cause, nowMs)
   }
 
-  #dropConnection(): void {
-    this.#coming?.abandon()
-    this.#connection?.abandon()
+  #dropCarrier(): void {
+    this.#coming?.leave(this, true)
+    this.#carrier?.abandon()
     this.#coming = undefined
-    this.#connection = undefined
+    this.#carrier = undefined
   }
 
   #tryTimedOut(nowMs: number): void {
     const endpoint = this.#endpoint!
     this.#cluster.stats.rqPerTryTimeout++
     endpoint.stats.rqTimeout++
-    this.#dropConnection()
+    this.#dropCarrier()
     const said = `${this.#cluster.name} at ${endpoint.address} gave no answer within ${this.#deadlines.tryTimeoutMs} ms (perTryTimeout)`
     this.#tryFailed('per-try-timeout', failure('UT', said), nowMs)
   }
@@ -416,6 +463,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       endpointAddress: endpoint.address,
       version: endpoint.version,
       status,
+      grpcStatus: this.#grpcStatus,
       failure: cause,
       startedMs: this.#startedMs,
       durationMs: nowMs - this.#startedMs,
@@ -428,13 +476,17 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   }
 
   #leave(): void {
-    this.#connection = undefined
+    this.#carrier = undefined
     this.#cancelBackoff?.()
     this.#cancelBackoff = undefined
     this.#cluster.active.delete(this)
     this.#cluster.pool.withdraw(this)
     if (this.#retryCounted) this.#cluster.retriesActive--
     this.#retryCounted = false
+  }
+
+  #whyUnfit({ address }: Endpoint): string {
+    return `${this.#cluster.name} at ${address} speaks HTTP/2 without extended CONNECT (RFC 8441): no WebSocket can be carried there`
   }
 
   #whyNoEndpoint(): string {
@@ -444,4 +496,11 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     const which = this.#exchange.pinned ? `version ${this.#version} of ${name}` : name
     return `no endpoint of ${which} can be used now (${membership.healthy} of ${total} healthy): see /clusters for each one's state`
   }
+}
+
+function passageOf(exchange: Exchange): Applicant['passage'] {
+  const { method, upgrade } = exchange.request
+  if (method === 'CONNECT') return 'socket'
+  if (upgrade === '') return 'any'
+  return asksForWebSocket(exchange) ? 'websocket' : 'upgrade'
 }

@@ -1,7 +1,7 @@
-import type { Retries } from '../../protocol/snapshot.ts'
+import type { Retries, RetryCondition } from '../../protocol/snapshot.ts'
 
 /** How a try ended that did not bring the answer. A bad answer counts as a reset: the connection is of no more use. */
-export type TryEnd = 'connect-failure' | 'reset' | 'per-try-timeout'
+export type TryEnd = 'connect-failure' | 'refused-stream' | 'reset' | 'per-try-timeout'
 
 /** Bytes of a request's body that are kept so that it can be sent again. */
 export const REPLAY_BYTES_MAX = 64 * 1024
@@ -31,14 +31,31 @@ export function wantsRetryOfStatus(retries: Retries, status: number): boolean {
   return false
 }
 
+const GRPC_CONDITIONS: Readonly<Partial<Record<RetryCondition, number>>> = {
+  cancelled: 1,
+  'deadline-exceeded': 4,
+  'resource-exhausted': 8,
+  internal: 13,
+  unavailable: 14,
+}
+
+/** Whether a call of gRPC that ended with this status is asked to be retried. -1: any such status at all. */
+export function wantsRetryOfGrpc(retries: Retries, grpcStatus: number): boolean {
+  for (const condition of retries.on) {
+    const wanted = GRPC_CONDITIONS[condition]
+    if (wanted !== undefined && (grpcStatus === -1 || wanted === grpcStatus)) return true
+  }
+  return false
+}
+
 /**
  * Whether a try that ended without an answer is asked to be retried. As Envoy has it: `5xx` and `gateway-error` include every way to get
- * no answer, `reset` all but a connection that never came to be, `connect-failure` only that.
+ * no answer, `reset` all but a connection that never came to be, `connect-failure` and `refused-stream` only what they say.
  */
 export function wantsRetryOfEnd(retries: Retries, end: TryEnd): boolean {
   for (const condition of retries.on) {
     if (condition === '5xx' || condition === 'gateway-error') return true
-    if (condition === 'connect-failure' && end === 'connect-failure') return true
+    if (condition === end) return true
     if (condition === 'reset' && end !== 'connect-failure') return true
   }
   return false

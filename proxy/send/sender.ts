@@ -3,13 +3,17 @@ import type { Stage } from '../exchange.ts'
 import { failure } from '../failures.ts'
 import { Cluster, type SenderContext } from './cluster.ts'
 import { type Connect, connectSocket } from './connect.ts'
+import { DEFAULT_HTTP2_UPSTREAM, type Http2UpstreamSettings } from './http2-settings.ts'
 import { UpstreamRequest } from './request.ts'
 import type { ClusterStats, EndpointStats } from './stats.ts'
 
 /** How often deadlines and idle times are looked at: exact to about this much. */
 const SWEEP_MS = 50
 
-export type SenderParts = Omit<SenderContext, 'connect'> & { connect?: Connect }
+export type SenderParts = Omit<SenderContext, 'connect' | 'http2'> & {
+  connect?: Connect
+  http2?: Partial<Http2UpstreamSettings>
+}
 
 /** One cluster for those who look: live objects, to be read only. */
 export interface ClusterView {
@@ -31,7 +35,15 @@ export interface Sender {
 }
 
 export function createSender(parts: SenderParts): Sender {
-  const context: SenderContext = { connect: connectSocket, ...parts }
+  const context: SenderContext = {
+    connect: connectSocket,
+    ...parts,
+    http2: {
+      ...DEFAULT_HTTP2_UPSTREAM,
+      ...parts.http2,
+      limits: { ...DEFAULT_HTTP2_UPSTREAM.limits, ...parts.http2?.limits },
+    },
+  }
   const clusters = new Map<string, Cluster>()
   /** Gone from the policy, still with something under way. */
   const leaving = new Set<Cluster>()

@@ -1,3 +1,4 @@
+import { emptyHttp2Stats, type Http2Stats } from '../http2/stats.ts'
 import { emptyTlsStats, type TlsStats } from '../tls-stats.ts'
 
 /**
@@ -35,9 +36,12 @@ export interface ClusterStats {
   cxActive: number
   cxConnectFail: number
   cxConnectTimeout: number
+  /** Connections by what is spoken on them. */
+  cxHttp1Total: number
+  cxHttp2Total: number
   /** Connections closed by the upstream while they were idle or in use. */
   cxDestroyRemote: number
-  /** Answers that broke HTTP/1.1. */
+  /** Answers that broke HTTP. */
   cxProtocolError: number
   /** Tries sent to an endpoint. */
   rqTotal: number
@@ -60,6 +64,8 @@ export interface ClusterStats {
   rqRxReset: number
   /** Tries that we gave up: the client left. */
   rqTxReset: number
+  /** Requests that were sent again at once, because nothing had been done with them. */
+  rqRefused: number
   rqRetry: number
   rqRetrySuccess: number
   rqRetryOverflow: number
@@ -72,6 +78,10 @@ export interface ClusterStats {
   membershipTotal: number
   membershipHealthy: number
   readonly tls: TlsStats
+  /** Gauge: requests under way over HTTP/2, as of the last sweep. */
+  http2StreamsActive: number
+  /** Of all its HTTP/2 connections. */
+  readonly http2: Http2Stats
   /** 1 while too few endpoints are healthy, and so the fuse is ignored. */
   panic: 0 | 1
 }
@@ -83,6 +93,8 @@ export function emptyClusterStats(name: string): ClusterStats {
     cxActive: 0,
     cxConnectFail: 0,
     cxConnectTimeout: 0,
+    cxHttp1Total: 0,
+    cxHttp2Total: 0,
     cxDestroyRemote: 0,
     cxProtocolError: 0,
     rqTotal: 0,
@@ -99,6 +111,7 @@ export function emptyClusterStats(name: string): ClusterStats {
     rqPerTryTimeout: 0,
     rqRxReset: 0,
     rqTxReset: 0,
+    rqRefused: 0,
     rqRetry: 0,
     rqRetrySuccess: 0,
     rqRetryOverflow: 0,
@@ -110,6 +123,8 @@ export function emptyClusterStats(name: string): ClusterStats {
     membershipTotal: 0,
     membershipHealthy: 0,
     tls: emptyTlsStats(),
+    http2StreamsActive: 0,
+    http2: emptyHttp2Stats(),
     panic: 0,
   }
 }

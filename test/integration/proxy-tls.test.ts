@@ -1,31 +1,13 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { test } from 'node:test'
 import { connect, createServer } from 'node:tls'
+import { localhostCertificate } from '../support/localhost-certificate.ts'
 import { harness, upstreamOf } from '../support/proxy-harness.ts'
 import { answering, dial, ok, origin, wireOf } from '../support/proxy-sockets.ts'
 
-/** A certificate for `localhost` that lives as long as this test; undefined where there is no openssl to make it. */
-function certificate(): { key: string; cert: string } | undefined {
-  const folder = mkdtempSync(`${tmpdir()}/trimtab-tls-`)
-  try {
-    const made = ['-keyout', `${folder}/key.pem`, '-out', `${folder}/cert.pem`, '-days', '1', '-nodes']
-    const named = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost']
-    const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
-    execFileSync('openssl', ['req', ...kind, ...made, ...named], { stdio: 'ignore' })
-    return { key: readFileSync(`${folder}/key.pem`, 'utf8'), cert: readFileSync(`${folder}/cert.pem`, 'utf8') }
-  } catch {
-    return undefined
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
-
-const secure = certificate()
+const secure = localhostCertificate()
 const skip = secure === undefined ? 'no openssl on this machine' : false
 
 test('a listener takes TLS, and says https to the upstream', { skip }, async t => {

@@ -50,7 +50,7 @@ const retries = fc.oneof(
 )
 const ejection = { baseEjection: short, maxEjection: long, maxEjected: share }
 const policy = {
-  protocol: fc.constantFrom('http', 'grpc'),
+  protocol: fc.constantFrom('http', 'http2', 'grpc'),
   timeout: duration,
   connectTimeout: duration,
   idleTimeout: duration,

@@ -1,103 +1,66 @@
 // Hot path: one HTTP/1.1 connection to an endpoint; one request at a time.
-import type { Socket } from 'node:net'
-import type { Fields } from '../exchange.ts'
+import type { Exchange, Fields } from '../exchange.ts'
 import { BodyReader } from '../http1/body.ts'
-import { type BodyFraming, responseFraming } from '../http1/framing.ts'
+import { responseFraming } from '../http1/framing.ts'
 import type { InvalidMessage } from '../http1/invalid.ts'
 import { responseHeadReader, type ResponseHead as WireHead } from '../http1/response-head.ts'
 import { MessageWriter } from '../message-writer.ts'
-import { sentenceOf } from '../tls-faults.ts'
+import type { Breakage, Carried, Carrier } from './carrier.ts'
 import type { Endpoint } from './endpoint.ts'
+import { writeRequestHead } from './request-head.ts'
+import { responseHeadOf } from './response-head.ts'
+import type { SocketUser, UpstreamSocket } from './upstream-socket.ts'
 
-/** What happens on the way of one request; called in the order it happens. After onAnswered or onBroken nothing more is. */
-export interface Carried {
-  readonly method: string
-  /** The whole request was given to the connection. */
-  readonly sent: boolean
-  onConnected(connection: UpstreamConnection): void
-  onInterim(head: WireHead): void
-  /** False: the answer is not wanted; the connection reads it to its end, or closes. */
-  onHead(head: WireHead, framing: BodyFraming): boolean
-  /** False: congested. */
-  onAnswerData(bytes: Buffer): boolean
-  onAnswered(trailers: Fields | null): void
-  onBroken(cause: Breakage, detail: string): void
-  onWritable(): void
-}
-
-/** connect: it never came to be. stale: an idle one that was closed as it was used, not one byte came. invalid: not HTTP/1.1. */
-export type Breakage = 'connect' | 'connect-timeout' | 'stale' | 'reset' | 'invalid'
-
-export interface ConnectionOwner {
+export interface Http1ConnectionOwner {
   /** It can carry another request. */
-  onFree(connection: UpstreamConnection): void
-  /** Called once, before whoever it carried is told. */
-  onClosed(connection: UpstreamConnection): void
+  onFree(connection: Http1Connection): void
+  /** It reads an answer that nobody wants: for a limited time. */
+  onDiscarding(connection: Http1Connection): void
+  /** Called once, before its socket closes and before whoever it carried is told. */
+  onEnded(connection: Http1Connection): void
   /** A bug was met while an answer was read. */
   onBug(error: unknown): void
 }
 
-const CONNECTING = 0
-const IDLE = 1
-const BUSY = 2
+const IDLE = 0
+const BUSY = 1
 /** Reads the rest of an answer nobody wants. */
-const DISCARDING = 3
-const TUNNEL = 4
-const CLOSED = 5
+const DISCARDING = 2
+const TUNNEL = 3
+const CLOSED = 4
 
 /** How much of an unwanted answer is read for the sake of the connection. */
 const DISCARD_BYTES_MAX = 64 * 1024
 
-export class UpstreamConnection {
-  readonly endpoint: Endpoint
-  readonly writer: MessageWriter
+export class Http1Connection implements Carrier, SocketUser {
+  readonly mayRefuse = false
+  readonly socket: UpstreamSocket
   /** Requests carried, this one included. */
   requests = 0
-  /** Monotonic, coarse: since when it connects, is idle, or discards. */
+  /** Monotonic, coarse: since when it is idle, or discards. */
   sinceMs: number
-  /** Whom its far end proved to be, as the pool writes it. */
-  securedAs = ''
-  readonly openedMs: number
-  readonly #socket: Socket
-  readonly #owner: ConnectionOwner
+  readonly #writer: MessageWriter
+  readonly #owner: Http1ConnectionOwner
   readonly #heads = responseHeadReader()
   readonly #body = new BodyReader('response')
-  #state = CONNECTING
-  #carried: Carried | undefined
+  #state = IDLE
+  #carried: Carried | undefined = undefined
   #sawBytes = false
   #inBody = false
   #keep = true
   #ended = false
   #trailers: Fields | null = null
-  #detail = ''
 
-  constructor(
-    endpoint: Endpoint,
-    open: (onBytes: (bytes: Buffer) => void) => Socket,
-    secure: boolean,
-    owner: ConnectionOwner,
-    first: Carried,
-    nowMs: number,
-  ) {
-    this.endpoint = endpoint
-    const socket = open(chunk => this.#onChunk(chunk))
-    this.#socket = socket
+  constructor(socket: UpstreamSocket, owner: Http1ConnectionOwner, nowMs: number) {
+    this.socket = socket
     this.#owner = owner
-    this.#carried = first
     this.sinceMs = nowMs
-    this.openedMs = nowMs
-    this.writer = new MessageWriter(socket)
-    socket.on(secure ? 'secureConnect' : 'connect', () => this.#onConnect())
-    socket.on('end', () => this.#onEnd())
-    socket.on('drain', () => this.#carried?.onWritable())
-    socket.on('error', error => {
-      this.#detail = sentenceOf(error)
-    })
-    socket.on('close', () => this.#broken('reset', this.#detail || 'the connection was closed'))
+    this.#writer = new MessageWriter(socket.stream)
+    socket.user = this
   }
 
-  get connecting(): boolean {
-    return this.#state === CONNECTING
+  get endpoint(): Endpoint {
+    return this.socket.endpoint
   }
 
   get discarding(): boolean {
@@ -106,13 +69,9 @@ export class UpstreamConnection {
 
   // ---- what its user calls
 
-  /** Takes over the next request; its head and body go through `writer` from here on. */
+  /** Takes over the next request, and tells it so. */
   carry(carried: Carried): void {
     this.#carried = carried
-    this.#begin()
-  }
-
-  #begin(): void {
     this.#state = BUSY
     this.requests++
     this.#sawBytes = false
@@ -120,66 +79,58 @@ export class UpstreamConnection {
     this.#ended = false
     this.#keep = true
     this.#trailers = null
+    carried.onConnected(this)
   }
 
-  /** Turns it into a tunnel without asking in HTTP (CONNECT). */
-  becomeTunnel(): void {
+  /** A CONNECT is not asked for in HTTP: the endpoint itself is the far end of the tunnel. */
+  head(exchange: Exchange): void {
+    if (exchange.request.method === 'CONNECT') this.#becomeTunnel()
+    else writeRequestHead(exchange, this.#writer)
+  }
+
+  data(chunk: Buffer): boolean {
+    return this.#writer.data(chunk)
+  }
+
+  end(trailers: Fields | null): void {
+    this.#writer.end(trailers)
+  }
+
+  #becomeTunnel(): void {
     this.#state = TUNNEL
-    this.writer.framing = 'tunnel'
+    this.#writer.framing = 'tunnel'
   }
 
-  /** Our direction of the tunnel is over. */
   endTunnel(): void {
-    this.writer.flush()
-    this.#socket.end()
+    this.#writer.flush()
+    this.socket.stream.end()
   }
 
-  /** Both directions are: what was written still leaves, nobody is told of anything more. */
   leaveTunnel(): void {
     this.#carried = undefined
     this.endTunnel()
   }
 
-  pause(): void {
-    this.#socket.pause()
-  }
-
   resume(): void {
-    this.#socket.resume()
+    this.socket.resume()
   }
 
-  /** Lets go of the request and closes at once: nobody is told. */
   abandon(): void {
     this.#carried = undefined
     this.#close()
   }
 
-  /** Its first user no longer needs it: once connected it is free for another. */
-  forgo(): void {
-    this.#carried = undefined
-  }
-
-  /** Its connection attempt has taken too long. */
-  timeOut(detail: string): void {
-    this.#broken('connect-timeout', detail)
-  }
-
   // ---- the endpoint's bytes
 
-  #onConnect(): void {
-    // Destroyed in the same moment: the far end is not whom it should be.
-    if (this.#state !== CONNECTING || this.#socket.destroyed) return
-    const carried = this.#carried
-    if (carried === undefined) {
-      this.#state = IDLE
-      this.#owner.onFree(this)
-      return
-    }
-    this.#begin()
-    carried.onConnected(this)
+  onDrain(): void {
+    this.#carried?.onWritable()
   }
 
-  #onChunk(chunk: Buffer): void {
+  onGone(detail: string): void {
+    this.#broken('reset', detail)
+  }
+
+  onBytes(chunk: Buffer): void {
     if (this.#state === TUNNEL) {
       this.#answerData(chunk)
       return
@@ -229,16 +180,16 @@ export class UpstreamConnection {
   #onHead(head: WireHead): void {
     const carried = this.#carried
     if (head.statusCode < 200 && head.statusCode !== 101) {
-      carried?.onInterim(head)
+      carried?.onInterim(responseHeadOf(head, 'none'))
       return
     }
     const framing = responseFraming(head, carried?.method ?? '')
     this.#keep = head.keepAlive && framing !== 'until-close'
-    const wanted = carried?.onHead(head, framing) ?? false
+    const wanted = carried?.onHead(responseHeadOf(head, framing)) ?? false
     // The request may have ended here, too: the client left, or the answer was refused.
     if (this.#state === CLOSED) return
     if (framing === 'tunnel') {
-      this.becomeTunnel()
+      this.#becomeTunnel()
       return
     }
     if (!wanted && !this.#discard(framing === 'length' ? head.contentLength : framing === 'none' ? 0 : -1)) return
@@ -251,10 +202,12 @@ export class UpstreamConnection {
   #discard(lengthBytes: number): boolean {
     const sent = this.#carried?.sent ?? false
     this.#carried = undefined
-    this.#socket.resume()
+    this.socket.resume()
     const cheap = this.#keep && sent && lengthBytes >= 0 && lengthBytes <= DISCARD_BYTES_MAX
-    if (cheap) this.#state = DISCARDING
-    else this.#close()
+    if (cheap) {
+      this.#state = DISCARDING
+      this.#owner.onDiscarding(this)
+    } else this.#close()
     return cheap
   }
 
@@ -277,7 +230,7 @@ export class UpstreamConnection {
   }
 
   #answerData(bytes: Buffer): void {
-    if (this.#carried?.onAnswerData(bytes) === false) this.#socket.pause()
+    if (this.#carried?.onAnswerData(bytes) === false) this.socket.pause()
   }
 
   #answered(): void {
@@ -287,13 +240,13 @@ export class UpstreamConnection {
     // First the connection, then the answer's end: the client's next request may come from within it, and take this connection.
     if (this.#keep && (carried === undefined || carried.sent)) {
       this.#state = IDLE
-      this.#socket.resume()
+      this.socket.resume()
       this.#owner.onFree(this)
     } else this.#close()
     carried?.onAnswered(trailers)
   }
 
-  #onEnd(): void {
+  onHalfClosed(): void {
     if (this.#state === TUNNEL) {
       this.#carried?.onAnswered(null)
       return
@@ -320,20 +273,18 @@ export class UpstreamConnection {
   #broken(cause: Breakage, detail: string): void {
     if (this.#state === CLOSED) return
     const carried = this.#carried
-    const wasConnecting = this.#state === CONNECTING
     const isStale = cause === 'reset' && this.#state === BUSY && this.requests > 1 && !this.#sawBytes
     this.#carried = undefined
     this.#close()
-    const told = wasConnecting && cause !== 'connect-timeout' ? 'connect' : isStale ? 'stale' : cause
-    carried?.onBroken(told, detail)
+    carried?.onBroken(isStale ? 'stale' : cause, detail)
   }
 
   #close(): void {
     if (this.#state === CLOSED) return
     this.#state = CLOSED
     this.#body.abandon()
-    this.#socket.destroy()
-    this.#owner.onClosed(this)
+    this.#owner.onEnded(this)
+    this.socket.close()
   }
 }
 
