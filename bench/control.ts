@@ -73,7 +73,7 @@ function readStreams(port: number, proxies: number, services: number): void {
       greeted = true
     })
     socket.on('error', () => process.exit(1))
-    socket.write(`GET /v1/snapshots?${query} HTTP/1.1\r\nHost: control\r\n\r\n`)
+    socket.write(`GET /v1/snapshots?${query} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   }
   // A fleet does not open its streams within one millisecond.
   let next = 0
@@ -179,6 +179,8 @@ async function startControl(folder: string, services: number, collectorUrl: stri
     join(folder, 'data'),
     '--listen',
     '127.0.0.1:0',
+    '--doors',
+    'open-loopback',
     '--collector',
     collectorUrl,
   ]

@@ -33,10 +33,22 @@ const commands: Record<string, Entry> = {
     load: async () => (await import('./ask/decisions.ts')).decisionsCommand,
   },
   explain: {
-    summary: 'which route, version and endpoint a request would meet',
+    summary: 'which route, version, endpoint and intention a request would meet',
     load: async () => (await import('./ask/explain.ts')).explainCommand,
   },
   config: { summary: 'check or show a mesh file', load: async () => (await import('./ask/config.ts')).configCommand },
+  token: {
+    summary: 'make, list and revoke tokens for proxies and people',
+    load: async () => (await import('./identity/token.ts')).tokenCommand,
+  },
+  ca: {
+    summary: 'the certificate authority: status, rotate, reset',
+    load: async () => (await import('./identity/ca.ts')).caCommand,
+  },
+  audit: {
+    summary: 'every change that was asked for: who, what, from where',
+    load: async () => (await import('./identity/audit.ts')).auditCommand,
+  },
   scene: {
     summary: 'play a scene on the demo mesh and tell what happens',
     load: async () => (await import('./scene/scene.ts')).sceneCommand,

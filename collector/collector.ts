@@ -24,6 +24,8 @@ import { intake } from './receive/intake.ts'
 import { quarantineIn } from './receive/quarantine.ts'
 import { receiveReports } from './receive/reports.ts'
 import { receiveSpans } from './receive/spans.ts'
+import { reporters } from './reporters/reporters.ts'
+import { trustedRoots } from './reporters/roots.ts'
 import { chooseStorage } from './ship/clickhouse/choose.ts'
 import { clickHouseDestination } from './ship/clickhouse/destination.ts'
 import { startShipping } from './ship/shipping.ts'
@@ -81,6 +83,10 @@ export async function createCollector(
     refused: events.receive.refused,
   })
 
+  // Who is believed.
+  const roots = settings.meshRoots === undefined ? undefined : trustedRoots(settings.meshRoots, clock)
+  const proven = roots === undefined ? undefined : reporters(roots, clock)
+
   const api = httpServer(settings.bodyBytesMax)
   const recent = recentTraces({ tracesMax: settings.recentTracesMax, bytesMax: settings.recentBytesMax })
   const budget = memoryBudget(settings.memoryBytesMax)
@@ -103,11 +109,12 @@ export async function createCollector(
     keep,
     quarantine: quarantine.keep,
     events: events.receive,
+    reporters: proven,
   })
 
   const window = liveWindow({ reportersMax: settings.reportersMax, keysMax: settings.trafficKeysMax }, clock.now())
   const live = liveStream(api, { protocol: PROTOCOL, program: 'collector', version: programVersion }, events.live)
-  const reports = receiveReports(api, window, clock, events.reports)
+  const reports = receiveReports(api, window, clock, events.reports, proven)
   const store = (rows: readonly string[]) => {
     events.receive.received('live', 'traffic', rows.length)
     return keep('live', 'traffic', rows)
@@ -127,6 +134,9 @@ export async function createCollector(
 
   const checks = (): Checks => ({
     ...shipping.checks(),
+    ...(roots === undefined || roots.problem === ''
+      ? {}
+      : { meshRoots: { ok: false, required: false, detail: roots.problem } }),
     ...(storage === undefined
       ? {
           clickhouse: {
@@ -147,6 +157,7 @@ export async function createCollector(
   const close = async (): Promise<void> => {
     const time = new Date(clock.wall()).toISOString()
     endTicks()
+    roots?.close()
     reports.close()
     // What was reported since the last tick is told and stored, too.
     onTick(window.tick(clock.now(), time))

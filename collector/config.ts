@@ -74,6 +74,13 @@ export const collectorSettings = {
     default: { host: '127.0.0.1', port: 8888 },
     group: 'Listens on:',
   },
+  meshRoots: {
+    flag: '--mesh-roots <where>',
+    describe:
+      'reports and decisions count only from who proves itself by a certificate of the mesh: base URL of control (over a way that you trust) or a PEM file of its roots; without it, everybody is believed',
+    read: text,
+    group: 'Believes:',
+  },
   jaeger: {
     flag: '--jaeger <url>',
     describe: 'Jaeger or Zipkin that also gets every span, as Zipkin JSON; without a path, /api/v2/spans is meant',

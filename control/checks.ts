@@ -1,5 +1,6 @@
 import type { Checks } from '../runtime/ops.ts'
 import type { CollectorFeed } from './gather/collector-feed.ts'
+import type { Issuing } from './identity/authorities.ts'
 import type { StateStore } from './state/store.ts'
 
 /**
@@ -11,10 +12,12 @@ export function controlChecks(parts: {
   meshProblems(): readonly string[]
   feeds: readonly CollectorFeed[]
   store: Pick<StateStore, 'failing'>
+  issuing(): Issuing
 }): Checks {
   const problems = parts.meshProblems()
   const away = parts.feeds.filter(({ connected }) => !connected)
   const { failing } = parts.store
+  const issuing = parts.issuing()
   return {
     mesh: { ok: true, required: true, detail: `${parts.mesh} is in force` },
     meshFile: {
@@ -30,6 +33,11 @@ export function controlChecks(parts: {
         away.length === 0
           ? `${parts.feeds.length} connected`
           : `nothing is judged from ${away.map(({ url, problem }) => `${url} (${problem})`).join(', ')}`,
+    },
+    certificates: {
+      ok: issuing.status === 'ready',
+      required: false,
+      detail: issuing.status === 'ready' ? 'issued' : `none can be issued (${issuing.reason}): ${issuing.hint}`,
     },
     state: {
       ok: failing === undefined,

@@ -1,5 +1,5 @@
-import { address, commonSettings, listOf, text, url } from '../runtime/setting-readers.ts'
-import type { ProgramDescription, ValuesOf } from '../runtime/settings.ts'
+import { address, commonSettings, durationMs, flag, listOf, oneOf, text, url } from '../runtime/setting-readers.ts'
+import { type ProgramDescription, SettingError, type ValuesOf } from '../runtime/settings.ts'
 
 export const controlProgram: ProgramDescription = {
   name: 'trimtab control',
@@ -8,9 +8,25 @@ export const controlProgram: ProgramDescription = {
   examples: [
     'trimtab control --config mesh.yaml --data .trimtab/control',
     'trimtab control --config mesh.yaml --collector http://127.0.0.1:9411',
-    'curl -s 127.0.0.1:8500/v1/status          services, weights, traffic, who is behind',
-    'curl -sN 127.0.0.1:8500/v1/decisions/stream   every decision as it is made',
+    'trimtab control --doors open-loopback      on one machine: no token is asked for from it',
+    'trimtab control --join-token-file /run/trimtab/join-token --reader-token-file /run/trimtab/reader-token',
+    'trimtab control --ca-certificate intermediate.pem --ca-private-key intermediate.key --ca-root root.pem',
+    'curl -s -H "authorization: Bearer $(cat .trimtab/control/admin-token)" 127.0.0.1:8500/v1/status',
   ],
+}
+
+const LIFETIME_MS_MIN = 5000
+const LIFETIME_MS_MAX = 30 * 86_400_000
+
+function lifetime(given: string): number {
+  const ms = durationMs(given)
+  if (ms < LIFETIME_MS_MIN || ms > LIFETIME_MS_MAX) throw new SettingError('a duration from 5s to 30d')
+  return ms
+}
+
+function dcName(given: string): string {
+  if (!/^[A-Za-z0-9._-]{1,63}$/.test(given)) throw new SettingError('letters, digits, . - _, at most 63')
+  return given
 }
 
 export const controlSettings = {
@@ -42,6 +58,69 @@ export const controlSettings = {
     flag: '--spans-url <url>',
     describe: 'where proxies are told to send spans; without it, /api/v2/spans of the first collector',
     read: url,
+  },
+  doors: {
+    flag: '--doors <mode>',
+    describe: 'tokens: everybody proves who they are | open-loopback: who connects from this machine need not',
+    read: oneOf('tokens', 'open-loopback'),
+    default: 'tokens' as const,
+  },
+  dc: {
+    flag: '--dc <name>',
+    describe: 'datacenter in the SPIFFE ids',
+    read: dcName,
+    default: 'dc1',
+  },
+  caSecret: {
+    flag: '--ca-secret <text>',
+    describe:
+      'what the private key of the root is encrypted under (better from the environment); without it the file ca-key in --data, made at first start',
+    read: text,
+  },
+  caCertificate: {
+    flag: '--ca-certificate <file>',
+    describe: 'an authority from outside instead of the built-in one: PEM of what signs, then what leads to the root',
+    read: text,
+  },
+  caPrivateKey: { flag: '--ca-private-key <file>', describe: 'its private key, PEM', read: text },
+  caRoot: {
+    flag: '--ca-root <file>',
+    describe: 'the roots that are trusted, PEM; without it --ca-certificate is the root',
+    read: text,
+  },
+  certificateLifetime: {
+    flag: '--certificate-lifetime <duration>',
+    describe: 'of a certificate of a proxy; it is renewed at half of it',
+    read: lifetime,
+    default: 3_600_000,
+  },
+  rotationPatience: {
+    flag: '--rotation-patience <duration>',
+    describe: 'how long a root rotation waits for proxies that have not applied the new root',
+    read: durationMs,
+    default: 600_000,
+  },
+  joinTokenFile: {
+    flag: '--join-token-file <file>',
+    describe: 'keep a reusable join token in this file (mode 0640), for proxies that read it from a shared volume',
+    read: text,
+  },
+  joinTokenFor: {
+    flag: '--join-token-for <service>',
+    describe: 'whom that token is for; may come several times; without it any service or gateway',
+    read: listOf(text),
+    default: [] as string[],
+  },
+  readerTokenFile: {
+    flag: '--reader-token-file <file>',
+    describe: 'keep a read-only token in this file (mode 0640), for Prometheus and the like',
+    read: text,
+  },
+  newAdminToken: {
+    flag: '--new-admin-token',
+    describe: 'write a new admin token to <data>/admin-token when that file is gone; those before stay good',
+    read: flag,
+    default: false,
   },
   ...commonSettings,
 } as const

@@ -1,12 +1,16 @@
+import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import { COLLECTOR_AUDIENCE } from '../protocol/identity.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Running } from '../runtime/lifecycle.ts'
 import type { Log } from '../runtime/log.ts'
-import { createApi } from './api/api.ts'
+import { type Api, createApi } from './api/api.ts'
+import { intentionRoutes } from './api/intention-routes.ts'
 import { proxies as proxyStates } from './api/proxies.ts'
-import { listenApi } from './api/server.ts'
+import { openAuthority } from './authority.ts'
 import { controlChecks } from './checks.ts'
 import type { ControlSettings } from './config.ts'
+import { createDoors, keepTokenFiles } from './doors.ts'
 import { type ControlEvents, controlEvents } from './events.ts'
 import { createCatalog } from './gather/catalog.ts'
 import { liveTraffic } from './gather/live-traffic.ts'
@@ -14,9 +18,16 @@ import { meshSource } from './gather/mesh-source.ts'
 import { recentTraffic, trafficOf } from './gather/recent-traffic.ts'
 import { createReporters } from './gather/reporters.ts'
 import { controlGauges } from './gauges.ts'
+import { identityEvents } from './identity/events.ts'
+import { createIdentity } from './identity/identity.ts'
+import { heldCertificates } from './identity/identity-status.ts'
+import { ownHosts } from './identity/own-hosts.ts'
+import { tokenBook } from './identity/token-book.ts'
+import { identityGauges } from './identity-gauges.ts'
 import { createJudge, type Judge, type Resumed } from './judge/judge.ts'
 import { createMembership } from './membership.ts'
 import { decisionShipper } from './publish/decision-shipper.ts'
+import { intentionsOf } from './publish/intentions.ts'
 import { publication as createPublication } from './publish/publication.ts'
 import { sectionBook } from './publish/section-book.ts'
 import { endpointsOf } from './publish/sections.ts'
@@ -47,12 +58,14 @@ const MESH_POLL_MS = 2000
 const KEEP_EVERY_MS = 1000
 const LOOK_EVERY_MS = 1000
 const RECENT_MS = 5000
+const ROTATION_SKEW_MS = 60_000
 const streamLimits = { heartbeatMs: 1000, slowReaderMs: 10_000 }
 const pageFolder = fileURLToPath(new URL('../dashboards/web', import.meta.url))
 
 /** The whole of control, in the order in which things pass: who is there and how it goes -> judge -> write down -> publish -> tell. */
 export async function createControl(settings: ControlSettings, { clock, random, log }: Surroundings): Promise<Control> {
   const events = controlEvents(log)
+  const identityHappens = identityEvents(log, events.registry)
 
   // What stays over a restart.
   const store = openStore(settings.data, storeLimits, events.stateNotWritten)
@@ -64,6 +77,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
   const source = orElse(store.close, () =>
     meshSource(settings.config, { clock, pollMs: MESH_POLL_MS, lastGood, events }),
   )
+  let meshNow = source.first
   const catalog = createCatalog({ graceMs: INSTANCE_GRACE_MS, instancesMax: INSTANCES_MAX })
   catalog.restore(store.instances(), clock.now(), clock.wall(), RESTART_GRACE_MS)
   const reporters = createReporters()
@@ -77,7 +91,38 @@ export async function createControl(settings: ControlSettings, { clock, random, 
     spansUrl: settings.spansUrl ?? (collectorUrl && new URL('/api/v2/spans', collectorUrl).href),
     collectorUrl,
   }
-  const publication = createPublication(book, streams, epochs.next, urls)
+
+  // Who they are, and what they trust.
+  const proxies = proxyStates({ clock, catalog, reporters, sentEpoch: streams.sentEpoch })
+  const authorities = await orElse(store.close, () =>
+    openAuthority(settings, store.identity, clock, () => meshNow.config.trustDomain),
+  )
+  const identity = await createIdentity({
+    store: store.identity,
+    authorities,
+    clock,
+    randomBytes,
+    mesh: () => meshNow.config,
+    dc: settings.dc,
+    leafLifetimeMs: settings.certificateLifetime,
+    limits: {
+      patienceMs: settings.rotationPatience,
+      skewMs: Math.min(ROTATION_SKEW_MS, settings.certificateLifetime / 10),
+    },
+    hosts: ownHosts(settings.listen.host),
+    behind: proxies.behind,
+    publish() {
+      const prepared = publication.identity(reconciler.view)
+      prepared.send()
+      return prepared.epoch
+    },
+    onTls: tls => api?.setTls(tls),
+    events: identityHappens,
+  })
+  const tokens = tokenBook(store.identity, clock, randomBytes)
+  const keepFiles = () => keepTokenFiles(settings, tokens, identity.pin(), identityHappens)
+  keepFiles()
+  const publication = createPublication(book, streams, epochs.next, urls, identity.inForce)
 
   // What is decided: goes on where it was.
   const saved = savedJudge(store, clock)
@@ -97,6 +142,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
           random,
           decisionsAfter: store.decisionsAfter,
           shippedTo: Number(store.kept('shippedTo') ?? 0),
+          proof: () => identity.prove(COLLECTOR_AUDIENCE),
           events,
         })
   decisions.follow(events.decided)
@@ -111,7 +157,12 @@ export async function createControl(settings: ControlSettings, { clock, random, 
     onStep: events.judged,
   })
   const membership = createMembership({ clock, catalog, keeper, reconciler, events })
-  source.watch(reconciler.meshChanged)
+  source.watch(mesh => {
+    meshNow = mesh
+    reconciler.meshChanged(mesh)
+  })
+  // A rotation that was under way: everything was published anew just now.
+  authorities.spread(book.epoch)
 
   // What is judged.
   const live = liveTraffic(
@@ -135,12 +186,30 @@ export async function createControl(settings: ControlSettings, { clock, random, 
   }
 
   // Who looks on, and who lends a hand.
-  const proxies = proxyStates({ clock, catalog, reporters, sentEpoch: streams.sentEpoch })
-  const api = createApi({
+  const home = () => ({ trustDomain: meshNow.config.trustDomain, dc: settings.dc })
+  const doors = createDoors({
+    settings,
+    clock,
+    store: store.identity,
+    identity,
+    tokens,
+    home,
+    behind: proxies.behind,
+    events: identityHappens,
+  })
+  let api: Api | undefined
+  api = createApi({
     version: release,
     clock,
     registry: events.registry,
-    checks: () => controlChecks({ mesh: reconciler.mesh.config.mesh, meshProblems, feeds: live.feeds, store }),
+    checks: () =>
+      controlChecks({
+        mesh: reconciler.mesh.config.mesh,
+        meshProblems,
+        feeds: live.feeds,
+        store,
+        issuing: () => authorities.issuing(clock.wall()),
+      }),
     store,
     status: {
       clock,
@@ -153,6 +222,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
       epoch: () => book.epoch,
       collectors: () => live.feeds,
       configStatus: source.status,
+      certificates: limit => heldCertificates(store.identity, clock.wall(), limit),
       trafficOf,
       endpointsOf: service => endpointsOf(service, catalog.endpointsOf(service.name), new Map()),
     },
@@ -161,7 +231,10 @@ export async function createControl(settings: ControlSettings, { clock, random, 
     onFollowerCut: events.followerCut,
     onFailure: events.apiFailed,
     pageFolder,
-    otherRoutes: app =>
+    portEvents: identityHappens,
+    guard: doors.guard,
+    otherRoutes(app) {
+      doors.routes(app)
       snapshotRoutes(app, {
         clock,
         version: release,
@@ -169,8 +242,17 @@ export async function createControl(settings: ControlSettings, { clock, random, 
         catalog,
         streams,
         membership,
-      }),
+        onCertificateSeen: store.identity.holds,
+      })
+      intentionRoutes(app, {
+        config: () => reconciler.mesh.config,
+        file: () => settings.config,
+        intentionsOf,
+        lineOf: rule => reconciler.mesh.ruleLines.get(rule) ?? 0,
+      })
+    },
   })
+  if (identity.tls) api.setTls(identity.tls)
   const meshProblems = () => source.status().problems
   const { view } = reconciler
   controlGauges(events.registry, {
@@ -183,9 +265,13 @@ export async function createControl(settings: ControlSettings, { clock, random, 
     meshProblems,
     tickAgeMs: live.tickAgeMs,
   })
+  identityGauges(events.registry, { identity, store: store.identity, tokens, clock })
   const stopLooking = clock.every(LOOK_EVERY_MS, () => {
     membership.sweep()
     proxies.look()
+    const pin = identity.pin()
+    identity.look()
+    if (identity.pin() !== pin) keepFiles()
   })
   shipper?.kick()
   let closing: Promise<void> | undefined
@@ -196,7 +282,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
     reconciler.close()
     shipper?.close()
     streams.close()
-    await api.close()
+    await api?.close()
     keeper.close()
     store.close()
   }
@@ -205,7 +291,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
     return closing
   }
   try {
-    return { addresses: { api: await listenApi(api.app, settings.listen) }, close: closeOnce }
+    return { addresses: { api: await api.listen(settings.listen) }, close: closeOnce }
   } catch (error) {
     await closeOnce()
     throw error
@@ -225,10 +311,14 @@ function resumedJudge(resumed: Resumed | undefined, events: ControlEvents): Judg
 
 /** What `make` gives; when it throws, `undo` comes first. */
 function orElse<T>(undo: () => void, make: () => T): T {
-  try {
-    return make()
-  } catch (error) {
+  const undoAndThrow = (error: unknown): never => {
     undo()
     throw error
+  }
+  try {
+    const made = make()
+    return made instanceof Promise ? (made.catch(undoAndThrow) as T) : made
+  } catch (error) {
+    return undoAndThrow(error)
   }
 }

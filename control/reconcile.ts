@@ -68,6 +68,9 @@ export function createReconciler(first: Mesh, parts: ReconcilerParts): Reconcile
     get caPems() {
       return mesh.caPems
     },
+    get jwks() {
+      return mesh.jwks
+    },
     registered: service => catalog.endpointsOf(service),
     inForce(service) {
       const standing = judge.standing(service)

@@ -20,6 +20,14 @@ export function controlSpiffeId(trustDomain: string): string {
   return `spiffe://${trustDomain}/control`
 }
 
+/** The trust domain of any SPIFFE id; undefined when it is none. */
+export function trustDomainOf(id: string): string | undefined {
+  return /^spiffe:\/\/([a-z0-9._-]{1,255})(?:\/|$)/.exec(id)?.[1]
+}
+
+/** For whom proxies and control prove who they are when they report (`aud` of the proof). */
+export const COLLECTOR_AUDIENCE = 'trimtab-collector'
+
 export interface SpiffeService {
   trustDomain: string
   dc: string

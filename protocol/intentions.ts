@@ -7,9 +7,12 @@ import { TextMatch } from './text-match.ts'
  * part fits decides, save for dry-run ones, which only count; when none fits, the default does.
  */
 
-/** Who calls, by what its certificate says. Exactly one of the fields stands. */
+/** Who calls, by what its certificate says. Exactly one of the fields stands; in clear text `services` and `spiffe` fit nobody. */
 const Source = Type.Object({
-  /** Everybody with an identity of this mesh. */
+  /**
+   * Everybody. What an allow rule lets in has an identity of this mesh; a deny rule turns away those who show none as well: nobody gets past
+   * it by hiding who he is.
+   */
   any: Type.Optional(Type.Literal(true)),
   /** Services and gateways of this mesh, by name. */
   services: Type.Optional(Type.Array(Type.String())),
@@ -43,7 +46,10 @@ export const JwtProvider = Type.Object({
   issuer: Type.String(),
   /** One of these must stand in `aud`. */
   audiences: Type.Array(Type.String()),
-  /** Exactly one stands: where the keys are fetched from, or the keys themselves (the text of a JWKS file that control read). */
+  /**
+   * Where the keys are fetched from, or the keys themselves (the text of a JWKS file that control read). Neither stands where no rule asks
+   * for this provider's tokens: its `forward` headers are removed all the same.
+   */
   jwksUrl: Type.Optional(Type.String()),
   jwks: Type.Optional(Type.String()),
   clockSkewMs: Type.Number({ minimum: 0 }),

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { GatewayTls } from './gateway-tls.ts'
 import { Identity } from './identity.ts'
 import { Intentions } from './intentions.ts'
 import { TextMatch } from './text-match.ts'
@@ -32,6 +33,12 @@ export const RetryCondition = Type.Union([
   Type.Literal('refused-stream'),
   Type.Literal('reset'),
   Type.Literal('retriable-status-codes'),
+  // Of gRPC.
+  Type.Literal('cancelled'),
+  Type.Literal('deadline-exceeded'),
+  Type.Literal('internal'),
+  Type.Literal('resource-exhausted'),
+  Type.Literal('unavailable'),
 ])
 export type RetryCondition = Static<typeof RetryCondition>
 
@@ -148,6 +155,8 @@ export const Listener = Type.Object({
   /** Gateway only: routes from the outside to services. */
   routes: Type.Array(Route),
   mtls: Type.Union([Type.Literal('strict'), Type.Literal('permissive'), Type.Literal('off')]),
+  /** Gateway only: TLS toward users. Absent: clear text. */
+  tls: Type.Optional(GatewayTls),
 })
 export type Listener = Static<typeof Listener>
 

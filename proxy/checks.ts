@@ -13,6 +13,10 @@ export interface Standing {
   spansProblem: string
   app: { reachable: boolean; detail: string } | undefined
   identity: { ok: boolean; detail: string } | undefined
+  /** A gateway's certificate files: what is in force, and what is wrong with them, '' when nothing is. */
+  files: { current: object | undefined; problem: string }
+  /** Token providers with what is wrong with their keys; '' when nothing is. */
+  tokenKeys: { provider: string; problem: string; keys: number }[]
 }
 
 export function checksOf(standing: Standing): Checks {
@@ -47,6 +51,21 @@ export function checksOf(standing: Standing): Checks {
   if (standing.app !== undefined)
     checks['application'] = { ok: standing.app.reachable, required: false, detail: standing.app.detail }
   if (standing.identity !== undefined) checks['identity'] = { ...standing.identity, required: false }
+  for (const { provider, problem, keys } of standing.tokenKeys)
+    checks[`jwt ${provider}`] = {
+      ok: problem === '',
+      required: false,
+      detail:
+        problem === ''
+          ? `${keys} keys`
+          : `${problem}; ${keys === 0 ? 'no token can be verified' : `${keys} keys from before`}`,
+    }
+  if (policy.listener?.tls !== undefined)
+    checks['tls'] = {
+      ok: standing.files.problem === '',
+      required: standing.files.current === undefined,
+      detail: standing.files.problem || 'the certificates for users are in force',
+    }
   checks['report'] = { ok: standing.reportProblem === '', required: false, detail: standing.reportProblem || 'heard' }
   checks['spans'] = { ok: standing.spansProblem === '', required: false, detail: standing.spansProblem || 'sent' }
   return checks

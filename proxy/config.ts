@@ -37,11 +37,23 @@ const upstreamPort: Reader<{ service: string; port: number }> = given => {
   return { service: match[1]!, port: Number(match[2]) }
 }
 
-/** `127.0.0.1:8081`, `http://host[:port]`. Other schemes belong to wires that this proxy does not carry yet. */
-const target: Reader<string> = given => {
-  const match = /^(?:http:\/\/)?([^/]+:\d{1,5}|[^/:]+)\/?$/.exec(given)
-  if (!match || (match[1] === given && !given.includes(':'))) throw new SettingError('host:port or http://host:port')
-  return match[1]!.includes(':') ? match[1]! : `${match[1]}:80`
+/** Where a proxy that stands alone sends every request, and what it speaks there. */
+export interface Target {
+  address: string
+  protocol: 'http' | 'http2'
+  /** By TLS, which agrees on HTTP/2 or HTTP/1.1. */
+  tls: boolean
+}
+
+/** `127.0.0.1:8081`, or host and perhaps port behind http:// (HTTP/1.1), h2c:// (HTTP/2 without TLS) or https:// (what TLS agrees on). */
+const target: Reader<Target> = given => {
+  const match = /^(?:(http|h2c|https):\/\/)?([^/]+:\d{1,5}|[^/:]+)\/?$/.exec(given)
+  const [, scheme, place] = match ?? []
+  if (place === undefined || (scheme === undefined && !place.includes(':')))
+    throw new SettingError('host:port, or http://, h2c:// or https:// before it')
+  const tls = scheme === 'https'
+  const address = place.includes(':') ? place : `${place}:${tls ? 443 : 80}`
+  return { address, protocol: tls || scheme === 'h2c' ? 'http2' : 'http', tls }
 }
 
 const who = 'Who it is:'
@@ -116,7 +128,12 @@ export const settings = {
   },
 
   app: { flag: '--app <address>', describe: 'the application', read: address, group: whom },
-  to: { flag: '--to <address>', describe: 'alone: where every request goes', read: target, group: whom },
+  to: {
+    flag: '--to <address>',
+    describe: 'alone: where every request goes; h2c:// and https:// before it for HTTP/2 and TLS',
+    read: target,
+    group: whom,
+  },
   appMetrics: {
     flag: '--app-metrics <url>',
     describe: "the application's metrics; repeatable; `none` for none",
@@ -150,6 +167,13 @@ export const settings = {
     flag: '--data <directory>',
     describe: 'keeps the last good snapshot, and key and certificate (mode 0600)',
     read: text,
+    group: how,
+  },
+  certificates: {
+    flag: '--certificates <directory>',
+    describe: 'gateway: where certificate files that the mesh file names are, when not named from the root',
+    read: text,
+    default: '.',
     group: how,
   },
   tlsMin: {
@@ -294,7 +318,7 @@ function metricsUrl(given: string): string {
 export type Role =
   | { kind: 'sidecar'; service: string; app: { host: string; port: number } }
   | { kind: 'gateway'; service: string; listen: { host: string; port: number } }
-  | { kind: 'alone'; service: string; listen: { host: string; port: number }; to: string }
+  | { kind: 'alone'; service: string; listen: { host: string; port: number }; to: Target }
 
 export function roleOf(values: ProxySettings): Role | { kind: 'unclear'; reason: string } {
   if (values.to !== undefined) {

@@ -105,6 +105,8 @@ export interface Attempt {
   version: string
   /** 0: no answer came. */
   status: number
+  /** Of a gRPC call, -1: none came. */
+  grpcStatus: number
   failure: Failure | undefined
   startedMs: number
   durationMs: number
@@ -131,6 +133,8 @@ export class Exchange {
   // authorize/
   /** The intention that decided, 'default' when none fitted; '' where nobody asked. */
   intention = ''
+  /** The answer's reader is not of the mesh: what a proxy says of itself in it stays public. */
+  outside = false
   // route/
   service = ''
   route = ''

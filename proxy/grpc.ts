@@ -67,6 +67,30 @@ export function grpcStatusOfHttp(status: number): number {
   }
 }
 
+/** The HTTP status that counts like a gRPC status, as Envoy has it: for outliers, errors and retries. 0 to 16. */
+const HTTP_STATUS_OF_GRPC: readonly number[] = [
+  200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401,
+]
+
+/** As which status an answer counts: that of its call, where one is known (-1: none), else its own. */
+export function countedStatus(status: number, grpcStatus: number): number {
+  return grpcStatus < 0 ? status : (HTTP_STATUS_OF_GRPC[grpcStatus] ?? 500)
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 0.001, n: 0.000_001 }
+
+/** A grpc-timeout in ms, a fraction of one for the smallest; -1: it cannot be read. */
+export function grpcTimeoutMs(value: string): number {
+  const match = /^(\d{1,8})([HMSmun])$/.exec(value)
+  return match === null ? -1 : Number(match[1]) * UNIT_MS[match[2]!]!
+}
+
+/** The grpc-timeout for what is left, in at most eight digits, never more than `ms`. */
+export function grpcTimeout(ms: number): string {
+  if (ms < 1) return `${Math.max(0, Math.floor(ms * 1000))}u`
+  return ms < 1e8 ? `${Math.floor(ms)}m` : `${Math.min(99_999_999, Math.floor(ms / 1000))}S`
+}
+
 /** Whether a status is the server's fault rather than the caller's: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
 export function isGrpcServerFault(status: number): boolean {
   return status === 2 || status === 4 || (status >= 12 && status <= 15)

@@ -26,7 +26,7 @@ export async function openListeners(
   role: Role,
   settings: ProxySettings,
   entrances: Entrances,
-  { security, ...parts }: { clock: Clock; log: Log; security: { inbound: () => Security } },
+  { security, ...parts }: { clock: Clock; log: Log; security: { inbound: () => Security; gateway: () => Security } },
 ): Promise<NamedListener[]> {
   const opened: NamedListener[] = []
   const limits = limitsOf(settings)
@@ -38,7 +38,7 @@ export async function openListeners(
   ): Promise<void> => {
     const trusts = direction === 'gateway' && settings.trustForwarded ? () => true : undefined
     const port = role.kind === 'sidecar' ? direction : 'listen'
-    const secured = direction === 'inbound' ? security.inbound : undefined
+    const secured = direction === 'outbound' ? undefined : security[direction]
     const listener = await createListener(
       {
         address,

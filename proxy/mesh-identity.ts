@@ -1,9 +1,13 @@
+import { COLLECTOR_AUDIENCE } from '../protocol/identity.ts'
+import { proveByCertificate } from '../runtime/certificate-proof.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
+import type { CertificateView } from './admin/view.ts'
 import type { ProxySettings, Role } from './config.ts'
 import { connectionToControl, controlConnector } from './credentials/authority.ts'
 import { keptCredentials } from './credentials/kept.ts'
 import { keepRenewed, type Renewal } from './credentials/renewal.ts'
+import type { LoadedTls } from './gateway-tls/load.ts'
 import type { Policy, PolicyInForce } from './route/policy.ts'
 import type { SubscriptionParts } from './route/subscription.ts'
 
@@ -21,7 +25,7 @@ export function meshIdentity(
   if (role.kind === 'alone' || new URL(settings.control).protocol !== 'https:') return undefined
   const { data, joinToken: token, control: controlUrl, tlsMin } = settings
   const { service } = role
-  const kept = data === undefined ? undefined : keptCredentials(`${data}/identity.json`, service)
+  const kept = data === undefined ? undefined : keptCredentials(keptFile(data), service)
   const identity = keepRenewed({ controlUrl, service, token, kept, minVersion: `TLSv${tlsMin}`, ...parts })
   // What the last good snapshot says of roots is not newer than what was kept with the certificate.
   const { identity: lastGood } = parts.policy.current
@@ -29,6 +33,42 @@ export function meshIdentity(
     if (told !== undefined && told !== lastGood) identity.heard(told)
   })
   return identity
+}
+
+function keptFile(data: string): string {
+  return `${data}/identity.json`
+}
+
+/** What the admin interface tells of certificates. */
+export function certificatesShown(
+  identity: Renewal | undefined,
+  gateway: LoadedTls | undefined,
+  { listener }: Policy,
+  settings: ProxySettings,
+): CertificateView[] {
+  const shown = (gateway?.shown ?? []).map(
+    ({ path, chainPem }): CertificateView => ({
+      use: 'gateway',
+      chainPem,
+      roots: gateway?.clientRoots ?? [],
+      path,
+      minVersion: `TLSv${listener?.tls?.minVersion ?? '1.2'}`,
+      requireClientCertificate: listener?.tls?.requireClientCertificate ?? false,
+    }),
+  )
+  const current = identity?.current
+  if (current === undefined) return shown
+  return [
+    ...shown,
+    {
+      use: 'mesh',
+      chainPem: current.chainPem,
+      roots: current.roots,
+      path: settings.data === undefined ? '<inline>' : keptFile(settings.data),
+      minVersion: `TLSv${settings.tlsMin}`,
+      requireClientCertificate: true,
+    },
+  ]
 }
 
 /** How control's snapshot stream is opened by who has an identity. */
@@ -43,6 +83,12 @@ export function secureStream(identity: Renewal | undefined, wall: () => number):
     return connectionToControl(own, own, wall)
   }, CONNECT_TIMEOUT_MS)
   return { connector, ready }
+}
+
+/** Proves to the collector whose reports these are; undefined where there is no certificate to prove it with. */
+export async function proofToCollector(identity: Renewal | undefined, wall: () => number): Promise<string | undefined> {
+  const own = identity?.current
+  return own === undefined ? undefined : await proveByCertificate(own, COLLECTOR_AUDIENCE, wall())
 }
 
 /** What /ready says of it; undefined where nothing asks for an identity. */

@@ -6,15 +6,24 @@ import { programVersion } from '../runtime/program-version.ts'
 import { answerWith } from './accept/proxy-answer.ts'
 import { adminEndpoint } from './admin/admin.ts'
 import { probeApp } from './app-probe.ts'
+import { createAuthorizer } from './authorize/authorizer.ts'
+import { authorizationCounts } from './authorize/counts.ts'
+import { denialLog } from './authorize/denial-log.ts'
+import { explainCall } from './authorize/explain.ts'
+import { jwksFetcher } from './authorize/jwt/fetch-text.ts'
+import { createTokens } from './authorize/jwt/tokens.ts'
 import { checksOf } from './checks.ts'
 import type { ProxySettings, Role } from './config.ts'
 import type { Exchange, Stage } from './exchange.ts'
 import type { Failure } from './failures.ts'
+import { gatewaySecurity } from './gateway-security.ts'
+import { gatewayFiles } from './gateway-tls/gateway-tls.ts'
 import { identityOf, registrationOf } from './identity.ts'
 import { addressOf, endpointAddresses, metricsSources, openListeners } from './listeners.ts'
-import { identityCheck, meshIdentity, secureStream } from './mesh-identity.ts'
+import { certificatesShown, identityCheck, meshIdentity, proofToCollector, secureStream } from './mesh-identity.ts'
 import { inboundSecurity } from './mesh-security.ts'
 import { accessLog, noAccessLog } from './observe/access-log.ts'
+import { authorizationFamilies } from './observe/authorization-families.ts'
 import { proxyRegistry, trafficFamilies } from './observe/families.ts'
 import { http2Families } from './observe/http2-families.ts'
 import { randomIds } from './observe/ids.ts'
@@ -52,7 +61,7 @@ export interface Proxy extends Running {
   readonly addresses: Record<string, string>
 }
 
-/** The whole proxy. A request meets the stages in the order observed -> routed -> sender; each is given the one that follows it. */
+/** The whole proxy. A request meets the stages in the order observed -> authorized (inbound) -> routed -> sender; each is given the one that follows it. */
 export async function createProxy(
   role: Role,
   settings: ProxySettings,
@@ -80,6 +89,15 @@ export async function createProxy(
       : meshConnect({ credentials: mesh, wall: clock.wall, problem: () => mesh.told().detail })
   const sender = createSender({ clock, random, log, refuse, connect }) // endpoint, pool, deadline, retries: an attempt is its business alone
   const routing = { policy, random, next: sender.send, refuse }
+  const jwks = jwksFetcher()
+  const onKeysChanged = (provider: string, problem: string) =>
+    problem === ''
+      ? log.info(`keys of token provider ${provider} are there`)
+      : log.warn(`keys of token provider ${provider}: ${problem}`)
+  const tokens = createTokens({ clock, random, fetchText: jwks.fetchText, onKeysChanged })
+  const counts = authorizationCounts()
+  const authorized = (next: Stage) =>
+    createAuthorizer({ policy, tokens, counts, denied: denialLog(clock, log), log, next, refuse })
   let writer = spanWriter({ ...self, address: '', sharedSpanContext: false })
   const observing = {
     source: self.service,
@@ -100,6 +118,7 @@ export async function createProxy(
     traffic,
     fuses: () => fusesOf(sender.clusters()),
     standing: () => ({ epoch: policy.current.epoch, refused: control?.state.refused }),
+    proof: () => proofToCollector(mesh, clock.wall),
     clock,
     random,
     log,
@@ -111,12 +130,17 @@ export async function createProxy(
   })
 
   const entrances = {
-    inbound: observed(createInboundRouter(routing)),
+    inbound: observed(authorized(createInboundRouter(routing))), // before the router: a denied caller learns nothing further
     outbound: observed(createRouter(routing, role.kind === 'alone' ? ALONE_UPSTREAM : '')),
     gateway: observed(createRouter(routing)),
     bound: (service: string) => observed(createRouter(routing, service)),
   }
-  const security = { inbound: inboundSecurity(mesh, policy, clock.wall) }
+  const files = gatewayFiles(settings.certificates, { clock, log }) // of a gateway: what it shows to users, as its files have it
+  policy.onReplace(({ listener }) => files.follow(listener?.tls))
+  const security = {
+    inbound: inboundSecurity(mesh, policy, clock.wall),
+    gateway: gatewaySecurity(files, policy, clock.wall),
+  }
   const listeners = await openListeners(role, settings, entrances, { clock, log, security })
   policy.onReplace(({ telemetry }) => {
     writer = spanWriter({
@@ -149,6 +173,8 @@ export async function createProxy(
       spansProblem: spans.problem,
       app: app?.state,
       identity: identityCheck(mesh, policy.current),
+      files,
+      tokenKeys: tokens.standing(),
     })
   const drain = () => {
     draining = true
@@ -170,6 +196,7 @@ export async function createProxy(
       },
       self.service,
     ),
+    ...authorizationFamilies(counts, tokens, self.service),
     ...proxyFamilies(
       {
         epoch: () => policy.current.epoch,
@@ -201,10 +228,12 @@ export async function createProxy(
     policy: () => policy.current,
     clusters: sender.clusters,
     listeners: listenerViews,
+    certificates: () => certificatesShown(mesh, files.current, policy.current, settings),
     spansUrl: () => settings.zipkin ?? policy.current.telemetry?.spansUrl,
     registry,
     checks,
     explain: question => explain(policy.current, question),
+    explainCall: question => explainCall(policy.current, question, tokens),
     log,
     state: () =>
       draining ? 'DRAINING' : role.kind !== 'alone' && policy.current.listener === undefined ? 'INITIALIZING' : 'LIVE',
@@ -234,8 +263,17 @@ export async function createProxy(
     await Promise.all(listeners.map(({ listener }) => listener.close(settings.drain)))
     sender.close()
     mesh?.close()
+    files.close()
     app?.close()
-    await Promise.all([spans.close(1000), report.close(), requestLog.close(), metrics.close(), admin.close()])
+    tokens.close()
+    await Promise.all([
+      spans.close(1000),
+      report.close(),
+      requestLog.close(),
+      metrics.close(),
+      admin.close(),
+      jwks.close(),
+    ])
   }
   return {
     addresses,

@@ -45,7 +45,7 @@ function appUpstream(role: Role, listener: Listener | undefined): Upstream | und
   const address = formatAddress(role.app)
   return {
     service: APP,
-    protocol: 'http',
+    protocol: listener?.protocol === 'tcp' ? 'http' : (listener?.protocol ?? 'http'),
     timeoutMs: app.timeoutMs,
     connectTimeoutMs: app.connectTimeoutMs,
     idleTimeoutMs: app.idleTimeoutMs,
@@ -74,7 +74,7 @@ export function upstreamsOf(
 export function aloneSnapshot(role: Extract<Role, { kind: 'alone' }>, settings: ProxySettings): SnapshotLine {
   const upstream: Upstream = {
     service: ALONE_UPSTREAM,
-    protocol: 'http',
+    protocol: role.to.protocol,
     timeoutMs: settings.timeout,
     connectTimeoutMs: 1000,
     idleTimeoutMs: 60_000,
@@ -84,8 +84,9 @@ export function aloneSnapshot(role: Extract<Role, { kind: 'alone' }>, settings: 
     ...(settings.outlier === 'on' ? { passiveHealthCheck: aloneFuse } : {}),
     routes: [],
     versions: { [settings.version]: { weight: 1 } },
-    endpoints: [{ id: role.to, address: role.to, version: settings.version, health: 'healthy' }],
+    endpoints: [{ id: role.to.address, address: role.to.address, version: settings.version, health: 'healthy' }],
     mesh: false,
+    ...(role.to.tls ? { tls: {} } : {}),
   }
   const telemetry: Telemetry = {
     sample: settings.sample,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { request } from 'undici'
 import { type Hello, refusalOf } from '../../protocol/version.ts'
 import { lineSplitter } from '../../runtime/ndjson.ts'
@@ -20,6 +21,8 @@ export const askSettings = {
     describe: 'control, default: that of the running `trimtab up`, else http://127.0.0.1:8500',
     read: url,
   },
+  token: { flag: '--token <token>', describe: 'proof of who you are (better from the environment)', read: text },
+  tokenFile: { flag: '--token-file <file>', describe: 'file that holds the token', read: text },
 } as const
 
 /** Where control is: as told, of the mesh that is up here, or at its usual place. */
@@ -27,31 +30,58 @@ export function controlUrl(told: { control: string | undefined; data: string }):
   return told.control ?? readRunFile(told.data)?.urls['control'] ?? 'http://127.0.0.1:8500'
 }
 
+/** What is shown to control: the token that was given, or that of a file; undefined: none, for doors that are open to this machine. */
+export function tokenOf(told: { token: string | undefined; tokenFile: string | undefined }): string | undefined {
+  if (told.token !== undefined || told.tokenFile === undefined) return told.token
+  try {
+    return readFileSync(told.tokenFile, 'utf8').trim()
+  } catch (error) {
+    throw new AskError(`the token file cannot be read: ${(error as Error).message}`)
+  }
+}
+
 /** A failure that a command tells its user: what happened, why, what to do. */
 export class AskError extends Error {}
 
-export async function getJson<T>(target: URL | string): Promise<T> {
-  return (await callJson('GET', target, undefined)) as T
+export async function getJson<T>(target: URL | string, token?: string): Promise<T> {
+  return (await callJson('GET', target, undefined, token)) as T
 }
 
-export async function postJson<T>(target: URL | string, body: unknown): Promise<T> {
-  return (await callJson('POST', target, body)) as T
+export async function postJson<T>(target: URL | string, body: unknown, token?: string): Promise<T> {
+  return (await callJson('POST', target, body, token)) as T
 }
 
-async function callJson(method: 'GET' | 'POST' | 'DELETE', target: URL | string, body: unknown): Promise<unknown> {
+export async function deleteJson<T>(target: URL | string, token?: string): Promise<T> {
+  return (await callJson('DELETE', target, undefined, token)) as T
+}
+
+function headersOf(token: string | undefined, hasBody: boolean): Record<string, string> {
+  return {
+    ...(hasBody && { 'content-type': 'application/json' }),
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+  }
+}
+
+async function callJson(
+  method: 'GET' | 'POST' | 'DELETE',
+  target: URL | string,
+  body: unknown,
+  token: string | undefined,
+): Promise<unknown> {
   const answer = await reach(
     () =>
       request(target, {
         method,
         headersTimeout: TIMEOUT_MS,
         bodyTimeout: TIMEOUT_MS,
-        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        headers: headersOf(token, body !== undefined),
+        ...(body !== undefined && { body: JSON.stringify(body) }),
       }),
     target,
   )
   const text = await answer.body.text()
   if (answer.statusCode >= 300)
-    throw new AskError(`${method} ${target} answered ${answer.statusCode}: ${text.slice(0, 1000)}`)
+    throw new AskError(`${method} ${target} answered ${answer.statusCode}: ${refusalText(text)}`)
   return text === '' ? undefined : JSON.parse(text)
 }
 
@@ -60,11 +90,17 @@ export async function followJson(
   target: URL | string,
   onValue: (value: unknown) => void,
   signal?: AbortSignal,
+  token?: string,
 ): Promise<void> {
-  const options = { headersTimeout: TIMEOUT_MS, bodyTimeout: 0, ...(signal === undefined ? {} : { signal }) }
+  const options = {
+    headersTimeout: TIMEOUT_MS,
+    bodyTimeout: 0,
+    headers: headersOf(token, false),
+    ...(signal !== undefined && { signal }),
+  }
   const answer = await reach(() => request(target, options), target)
   if (answer.statusCode >= 300)
-    throw new AskError(`GET ${target} answered ${answer.statusCode}: ${(await answer.body.text()).slice(0, 1000)}`)
+    throw new AskError(`GET ${target} answered ${answer.statusCode}: ${refusalText(await answer.body.text())}`)
   let greeted = false
   const onLine = (line: string) => {
     const value = JSON.parse(line) as Hello
@@ -75,6 +111,17 @@ export async function followJson(
   }
   const lines = lineSplitter(LINE_BYTES_MAX, onLine, () => answer.body.destroy())
   for await (const chunk of answer.body) lines.feed(chunk as Buffer)
+}
+
+/** Control's refusals say what to do; anything else is shown as it came. */
+function refusalText(text: string): string {
+  try {
+    const { message, hint } = JSON.parse(text) as { message?: unknown; hint?: unknown }
+    if (typeof message === 'string') return `${message}${typeof hint === 'string' ? ` ${hint}` : ''}`
+  } catch {
+    // Not of control.
+  }
+  return text.slice(0, 1000)
 }
 
 async function reach<T>(call: () => Promise<T>, target: URL | string): Promise<T> {

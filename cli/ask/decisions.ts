@@ -3,7 +3,7 @@ import { settingsOrExit } from '../../runtime/command.ts'
 import { flag, integer, text } from '../../runtime/setting-readers.ts'
 import type { Invocation } from '../../runtime/settings.ts'
 import { decisionLine } from '../table.ts'
-import { asking, askSettings, controlUrl, followJson, getJson } from './client.ts'
+import { asking, askSettings, controlUrl, followJson, getJson, tokenOf } from './client.ts'
 
 const program = {
   name: 'trimtab decisions',
@@ -30,10 +30,16 @@ export async function decisionsCommand(invocation: Invocation): Promise<void> {
     const past = new URL('/v1/decisions', control)
     past.searchParams.set('limit', String(values.limit))
     if (values.service !== undefined) past.searchParams.set('service', values.service)
-    const { decisions } = await getJson<{ decisions: Decision[] }>(past)
+    const { decisions } = await getJson<{ decisions: Decision[] }>(past, tokenOf(values))
     for (const decision of decisions.toReversed()) show(decision)
     if (decisions.length === 0 && !values.json) process.stderr.write('no decision yet\n')
-    if (values.follow) await followJson(new URL('/v1/decisions/stream', control), value => show(value as Decision))
+    if (values.follow)
+      await followJson(
+        new URL('/v1/decisions/stream', control),
+        value => show(value as Decision),
+        undefined,
+        tokenOf(values),
+      )
   })
 }
 

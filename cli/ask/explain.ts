@@ -1,39 +1,42 @@
-import { styleText } from 'node:util'
-import type { Explanation } from '../../proxy/route/explain.ts'
 import { settingsOrExit, usageError } from '../../runtime/command.ts'
 import { flag, listOf, text } from '../../runtime/setting-readers.ts'
 import type { Invocation } from '../../runtime/settings.ts'
-import { AskError, asking, askSettings, controlUrl, getJson } from './client.ts'
+import { asking, askSettings, controlUrl, tokenOf } from './client.ts'
+import { type Asked, explained } from './explained.ts'
+import { describe } from './explained-text.ts'
 
 const program = {
   name: 'trimtab explain',
   summary:
-    'Tells which route, version and endpoints a request would meet. The proxy of the caller answers, with the very function that routes its traffic.',
+    'Tells which route, version and endpoints a request would meet, and which intention lets it in or not. The proxies of caller and called answer, with the very functions that decide on their traffic.',
   envPrefix: 'TRIMTAB',
   operands: 'METHOD URL',
   examples: [
     'trimtab explain GET http://expense/api --from report',
-    'trimtab explain GET /api/report/expense/version --from edge --header x-debug:1',
+    'trimtab explain DELETE /api/expense/trip/1 --from report --to expense',
+    'trimtab explain GET /api/report/expense/version --from edge --header x-debug=1',
+    'trimtab explain GET /api/admin --from report --to expense --claims \'{"groups":["admin"]}\'',
   ],
 }
 const settings = {
   ...askSettings,
   from: { flag: '--from <service>', describe: 'who calls: a service or a gateway', read: text },
+  to: { flag: '--to <service>', describe: 'who is called, when the URL is only a path', read: text },
   header: {
-    flag: '--header <name:value>',
-    describe: 'a header of the request; repeatable',
+    flag: '--header <name=value>',
+    describe: 'a header of the request, name=value or name:value; repeatable',
     read: listOf(text),
     default: [],
+  },
+  claims: {
+    flag: '--claims <json>',
+    describe: 'what a valid token would say, as a JSON object; without it the token in the headers counts',
+    read: text,
   },
   json: { flag: '--json', describe: 'as JSON', read: flag, default: false },
 } as const
 
-interface ListedProxy {
-  instance: string
-  service: string
-  admin: string | null
-}
-
+/** Exit code 0 whatever the answer is: 1 means that nobody could be asked. */
 export async function explainCommand(invocation: Invocation): Promise<void> {
   const { values, operands } = settingsOrExit(program, settings, invocation)
   const [method, url] = operands
@@ -43,41 +46,34 @@ export async function explainCommand(invocation: Invocation): Promise<void> {
       `found ${JSON.stringify(operands.join(' '))}, allowed: METHOD URL (see ${program.name} --help)`,
     )
   if (values.from === undefined) usageError(program.name, '--from is needed: who calls? A service or a gateway')
-  const from = values.from
+  if (values.claims !== undefined && !isObject(values.claims))
+    usageError(program.name, '--claims: not an object in JSON, allowed: {"groups":["admin"]}')
+  const asked: Asked = {
+    method: method.toUpperCase(),
+    url,
+    from: values.from,
+    to: values.to,
+    headers: values.header.map(header => headerOf(header)),
+    claims: values.claims,
+  }
   await asking(program.name, async () => {
-    const { proxies } = await getJson<{ proxies: ListedProxy[] }>(new URL('/v1/proxies', controlUrl(values)))
-    const caller = proxies.find(({ service, admin }) => service === from && admin !== null)
-    if (caller === undefined)
-      throw new AskError(
-        `no proxy of ${from} with an admin interface is connected; there are: ${[...new Set(proxies.map(({ service }) => service))].join(', ') || 'none'}`,
-      )
-    const question = new URL('/explain', `http://${caller.admin}`)
-    question.searchParams.set('method', method.toUpperCase())
-    question.searchParams.set('url', url)
-    for (const header of values.header) question.searchParams.append('header', header)
-    const explanation = await getJson<Explanation>(question)
-    process.stdout.write(
-      values.json ? `${JSON.stringify(explanation)}\n` : `${describe(explanation, caller.instance)}\n`,
-    )
+    const told = await explained({ url: controlUrl(values), token: tokenOf(values) }, asked)
+    process.stdout.write(values.json ? `${JSON.stringify(told)}\n` : `${describe(told, process.stdout.isTTY)}\n`)
   })
 }
 
-function describe(explanation: Explanation, instance: string): string {
-  const bold = (plain: string) => (process.stdout.isTTY ? styleText('bold', plain) : plain)
-  if (explanation.status === 'refused')
-    return `${bold('refused')} with ${explanation.httpStatus} (${explanation.flag} ${explanation.reason}): ${explanation.detail}`
-  const versions = Object.entries(explanation.versions).map(
-    ([version, share]) => `${version} ${(100 * share).toFixed(1)} %`,
-  )
-  const lines = [
-    `${bold('service')}    ${explanation.service} (route ${explanation.route}, path ${explanation.path})`,
-    `${bold('version')}    ${versions.join(', ') || 'none has weight'}, chosen by ${explanation.chosenBy}`,
-    ...explanation.endpoints.map(
-      ({ id, address, version, health }) => `${bold('endpoint')}   ${id} ${address} ${version} ${health}`,
-    ),
-    `${bold('timeout')}    ${explanation.timeoutMs === 0 ? 'none' : `${explanation.timeoutMs} ms`}`,
-    `${bold('retries')}    ${explanation.retries.attempts === 0 ? 'off' : `${explanation.retries.attempts} on ${explanation.retries.on.join(', ')}`}`,
-    `as ${instance} sees it, policy epoch ${explanation.epoch}`,
-  ]
-  return lines.join('\n')
+/** As the admin interface takes it. Neither sign may stand in a name, so the first of either ends it. */
+function headerOf(written: string): string {
+  const at = written.search(/[:=]/)
+  if (at <= 0) usageError(program.name, `--header: found ${JSON.stringify(written)}, allowed: name=value or name:value`)
+  return `${written.slice(0, at).trim()}:${written.slice(at + 1).trim()}`
+}
+
+function isObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+  } catch {
+    return false
+  }
 }

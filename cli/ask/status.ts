@@ -3,7 +3,7 @@ import { settingsOrExit } from '../../runtime/command.ts'
 import { flag } from '../../runtime/setting-readers.ts'
 import type { Invocation } from '../../runtime/settings.ts'
 import { statusTable } from '../table.ts'
-import { asking, askSettings, controlUrl, getJson } from './client.ts'
+import { asking, askSettings, controlUrl, getJson, tokenOf } from './client.ts'
 
 const program = {
   name: 'trimtab status',
@@ -16,7 +16,7 @@ const settings = { ...askSettings, json: { flag: '--json', describe: 'as JSON', 
 export async function statusCommand(invocation: Invocation): Promise<void> {
   const { values } = settingsOrExit(program, settings, invocation)
   await asking(program.name, async () => {
-    const status = await getJson<Status>(new URL('/v1/status', controlUrl(values)))
+    const status = await getJson<Status>(new URL('/v1/status', controlUrl(values)), tokenOf(values))
     process.stdout.write(values.json ? `${JSON.stringify(status)}\n` : `${statusTable(status, process.stdout.isTTY)}\n`)
   })
 }

@@ -13,6 +13,8 @@ export interface Mesh {
 export interface MeshParts {
   plan: Plan
   dataDirectory: string
+  /** A join token for the proxies, once control is ready. */
+  joinToken: () => Promise<string>
   onDeath: (name: string, how: string) => void
   onReturn: (name: string) => void
   onProgress: (what: string) => void
@@ -20,16 +22,16 @@ export interface MeshParts {
 
 const FIRST_ANSWER_MS = 20_000
 
-export function createMesh({ plan, dataDirectory, onDeath, onReturn, onProgress }: MeshParts): Mesh {
+export function createMesh({ plan, dataDirectory, joinToken, onDeath, onReturn, onProgress }: MeshParts): Mesh {
   const children = new Map<string, Child>()
   const env = { ...process.env, NODE_NO_WARNINGS: '1', TRIMTAB_UNTIL_PARENT_GONE: '1' }
-  const launch = async (processes: readonly ProcessPlan[]): Promise<void> => {
+  const launch = async (processes: readonly ProcessPlan[], more: NodeJS.ProcessEnv = {}): Promise<void> => {
     const started = processes.map(planned => {
       const one = child({
         name: planned.name,
         script: planned.script,
         args: planned.args,
-        env,
+        env: { ...env, ...more },
         logFile: `${dataDirectory}/logs/${planned.name.replaceAll(' ', '-')}.log`,
         isReady: line => ['ready', 'listening', 'started'].includes(String(line['msg'])),
         onDeath,
@@ -47,7 +49,8 @@ export function createMesh({ plan, dataDirectory, onDeath, onReturn, onProgress 
       onProgress(`${plan.apps.length} applications`)
       await launch(plan.apps)
       onProgress(`${plan.sidecars.length} proxies and the gateway`)
-      await launch([...plan.sidecars, plan.gateway])
+      // By the environment: what stands among a process's arguments is read by everybody on the machine.
+      await launch([...plan.sidecars, plan.gateway], { TRIMTAB_PROXY_JOIN_TOKEN: await joinToken() })
       onProgress('the first answer')
       await firstAnswer(`${plan.urls['gateway']}/api/report/expense/version`)
       if (plan.load !== undefined) await launch([plan.load])

@@ -63,13 +63,15 @@ export async function planDemo(settings: PlanSettings, ports: Ports): Promise<Pl
     collector: `http://${zipkin}`,
   }
 
-  const collector = await planCollector(settings, zipkin, at, common)
+  const collector = await planCollector(settings, { zipkin, control: urls.control }, at, common)
   const control: ProcessPlan = {
     name: 'control',
     kind: 'control',
     script: trimtab,
     args: [
       'control',
+      '--doors',
+      'open-loopback',
       '--config',
       settings.meshFile,
       '--data',
@@ -82,19 +84,21 @@ export async function planDemo(settings: PlanSettings, ports: Ports): Promise<Pl
     ],
     urls: { api: urls.control, metrics: `${urls.control}/metrics` },
   }
+  // Proxies come with a join token and over TLS; people on this machine with neither.
+  const controlForProxies = `https://${api}`
   const apps: ProcessPlan[] = []
   const sidecars: ProcessPlan[] = []
   for (const [index, { service, version }] of instances.entries()) {
     const pair = await planPair(
       settings,
-      { index, service, version, control: urls.control, spans: `${urls.collector}/api/v2/spans` },
+      { index, service, version, control: controlForProxies, spans: `${urls.collector}/api/v2/spans` },
       at,
       common,
     )
     apps.push(pair.app)
     sidecars.push(pair.sidecar)
   }
-  const gateway = await planGateway(settings, gatewayAddress, urls.control, at, common)
+  const gateway = await planGateway(settings, gatewayAddress, controlForProxies, at, common)
   const load = settings.ratePerSecond === 0 ? undefined : await planLoad(settings, urls.gateway, at)
   return {
     collector,
@@ -109,7 +113,12 @@ export async function planDemo(settings: PlanSettings, ports: Ports): Promise<Pl
 
 type At = (wish: number, what: string) => Promise<string>
 
-async function planCollector(settings: PlanSettings, zipkin: string, at: At, common: string[]): Promise<ProcessPlan> {
+async function planCollector(
+  settings: PlanSettings,
+  { zipkin, control }: { zipkin: string; control: string },
+  at: At,
+  common: string[],
+): Promise<ProcessPlan> {
   const health = await at(13_133, "the collector's health")
   const telemetry = await at(8888, "the collector's metrics")
   const jaeger = settings.jaegerUrl === undefined ? [] : ['--jaeger', settings.jaegerUrl]
@@ -129,6 +138,8 @@ async function planCollector(settings: PlanSettings, zipkin: string, at: At, com
       telemetry,
       '--clickhouse',
       settings.clickhouse,
+      '--mesh-roots',
+      control,
       ...jaeger,
       ...common,
     ],

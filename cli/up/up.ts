@@ -6,6 +6,7 @@ import { exitCode } from '../../runtime/lifecycle.ts'
 import type { Invocation } from '../../runtime/settings.ts'
 import { meshConfigOrExit } from '../mesh-file.ts'
 import { type RunFile, readRunFile, removeRunFile, writeRunFile } from '../run-file.ts'
+import { joinTokenOf } from './join-token.ts'
 import { liveTable } from './live-table.ts'
 import { createMesh, type Mesh } from './mesh.ts'
 import { type Plan, planDemo } from './plan.ts'
@@ -57,6 +58,7 @@ export async function upCommand(invocation: Invocation): Promise<void> {
   const mesh = createMesh({
     plan,
     dataDirectory: data,
+    joinToken: () => joinTokenOf(plan.urls['control']!),
     onDeath: (name, how) => tell(`${name} ended (${how}): it is started again; its log: ${data}/logs`),
     // Its pid is another now: who reads the run file finds the living one.
     onReturn: () => writeRunFile(data, describe(plan, mesh, meshName)),

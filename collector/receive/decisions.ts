@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type Decision, readDecision } from '../../protocol/decision.ts'
 import type { ReceiveEvents } from '../events-receive.ts'
 import { jsonLine } from '../json-line.ts'
+import type { Reporters } from '../reporters/reporters.ts'
 import type { Keep } from './intake.ts'
 import type { BadItem } from './quarantine.ts'
 
@@ -10,12 +11,14 @@ interface DecisionReceiverOptions {
   keep: Keep
   quarantine: (bad: BadItem) => void
   events: ReceiveEvents
+  /** Who may send; undefined: everybody is believed. */
+  reporters: Reporters | undefined
 }
 
 /** POST /v1/decisions: a JSON array, one object, or JSON lines. 202 once the good ones are on the disk; bad ones are named in the answer. */
 export function receiveDecisions(
   app: FastifyInstance,
-  { bodyBytesMax, keep, quarantine, events }: DecisionReceiverOptions,
+  { bodyBytesMax, keep, quarantine, events, reporters }: DecisionReceiverOptions,
 ): void {
   app.register(async scope => {
     scope.removeAllContentTypeParsers()
@@ -23,6 +26,12 @@ export function receiveDecisions(
       done(null, body),
     )
     scope.post('/v1/decisions', async (request, reply) => {
+      const sender = await reporters?.check(request.headers.authorization)
+      if (sender?.status === 'refused') return reply.code(sender.code).send({ error: sender.reason })
+      if (sender !== undefined && sender.who !== 'control')
+        return reply
+          .code(403)
+          .send({ error: `decisions are control's to send, and this certificate is for ${sender.who.service}` })
       const items = itemsOf(typeof request.body === 'string' ? request.body : '')
       events.received('decisions', 'decision', items.length)
       const rows: string[] = []

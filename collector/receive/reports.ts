@@ -12,6 +12,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import { lineSplitter } from '../../runtime/ndjson.ts'
 import type { ReportEvents } from '../events-live.ts'
 import type { LiveWindow, ReporterStream } from '../live/window.ts'
+import type { Reporters, Sender } from '../reporters/reporters.ts'
 
 /** A proxy sends four lines a second, also when idle. After this much silence its stream is taken for dead. */
 const SILENCE_MS_MAX = 10_000
@@ -19,9 +20,12 @@ const SILENCE_CHECK_MS = 1000
 /** Unreadable lines that one stream may hold before it is cut: such a writer speaks something else. */
 const BAD_LINES_MAX = 100
 
+/** Who sends, as was proved. */
+type Who = Extract<Sender, { status: 'proven' }>['who']
+
 /** How a stream ended: what the proxy is answered. */
 interface Ending {
-  code: 200 | 400 | 408 | 409 | 413 | 503
+  code: 200 | 400 | 401 | 403 | 408 | 409 | 413 | 503
   reason: string
 }
 
@@ -36,13 +40,19 @@ export function receiveReports(
   window: LiveWindow,
   clock: Clock,
   events: ReportEvents,
+  reporters: Reporters | undefined,
 ): ReportReceiver {
   const open = new Set<(ending: Ending) => void>()
   app.register(async scope => {
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
     scope.post('/v1/reports', async (request, reply) => {
-      const ending = await readReports(request.raw, window, clock, events, open)
+      const sender = await reporters?.check(request.headers.authorization)
+      if (sender?.status === 'refused') {
+        events.streamRefused(sender.reason)
+        return answer(reply, request.raw, sender)
+      }
+      const ending = await readReports(request.raw, window, clock, events, open, sender?.who)
       return answer(reply, request.raw, ending)
     })
   })
@@ -70,9 +80,10 @@ function readReports(
   clock: Clock,
   events: ReportEvents,
   open: Set<(ending: Ending) => void>,
+  who: Who | undefined,
 ): Promise<Ending> {
   return new Promise(resolve => {
-    const connection = reportConnection(window, clock, events, ending => end(ending))
+    const connection = reportConnection(window, clock, events, who, ending => end(ending))
     let lastByteAt = clock.now()
     let ended = false
     const cancelWatch = clock.every(SILENCE_CHECK_MS, () => {
@@ -102,8 +113,20 @@ function readReports(
   })
 }
 
+function whyNotItself(who: Who, service: string): string | undefined {
+  if (who !== 'control' && who.service === service) return undefined
+  const proven = who === 'control' ? 'control' : who.service
+  return `it reports as ${service}, and its certificate is for ${proven}: a proxy can report only as itself`
+}
+
 /** What one stream says, line by line: first who it is, then its reports. */
-function reportConnection(window: LiveWindow, clock: Clock, events: ReportEvents, end: (ending: Ending) => void) {
+function reportConnection(
+  window: LiveWindow,
+  clock: Clock,
+  events: ReportEvents,
+  who: Who | undefined,
+  end: (ending: Ending) => void,
+) {
   let hello: ReportHello | undefined
   let stream: ReporterStream | undefined
   let badLines = 0
@@ -115,6 +138,8 @@ function reportConnection(window: LiveWindow, clock: Clock, events: ReportEvents
     if (read.status === 'invalid') return { code: 400, reason: `the first line is no report hello: ${read.reason}` }
     const refusal = refusalOf(read.value, 'collector')
     if (refusal) return { code: 400, reason: refusal }
+    const notItself = who === undefined ? undefined : whyNotItself(who, read.value.service)
+    if (notItself) return { code: 403, reason: notItself }
     const opened = window.open(read.value, clock.now(), reason => end({ code: 409, reason }))
     if (opened.status === 'refused') return { code: 503, reason: opened.reason }
     hello = read.value

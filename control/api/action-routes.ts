@@ -60,7 +60,9 @@ export function actionRoutes(app: FastifyInstance, parts: ActionParts): void {
     if (!standing) refuse(reply, 404, unknownService(service, parts.mesh().services.keys()))
     return standing
   }
-  const route = (summary: string) => ({ doc: { summary, answer: Made, refuses: [400, 404, 409] } })
+  const route = (summary: string) => ({
+    doc: { summary, door: 'admin' as const, answer: Made, refuses: [400, 401, 403, 404, 409] },
+  })
 
   app.post<{ Params: ServiceParams; Body: SetWeights }>(
     '/v1/services/:service/weights',

@@ -1,15 +1,18 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { Decision } from '../../protocol/decision.ts'
+import type { Address } from '../../runtime/address.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { type Checks, healthRoutes, metricsRoute } from '../../runtime/ops.ts'
+import type { Door } from '../door.ts'
 import type { StateStore } from '../state/store.ts'
 import { type ActionParts, actionRoutes } from './action-routes.ts'
 import { decisionRoutes } from './decision-routes.ts'
 import { lineStreams } from './line-streams.ts'
 import { pageRoutes } from './page.ts'
+import { openPort, type Port, type PortEvents } from './port.ts'
 import { prometheusTargets } from './prometheus-targets.ts'
-import { createApiServer } from './server.ts'
+import { createApiServer, doorOf } from './server.ts'
 import { type StatusParts, statusOf } from './status.ts'
 import { statusRoutes } from './status-routes.ts'
 
@@ -28,12 +31,17 @@ export interface ApiParts {
   /** A request that ended in a bug of ours. */
   onFailure(error: Error): void
   pageFolder: string
+  portEvents: PortEvents
+  /** Stands before every route; `doorOf` says who may use the one that a request met. */
+  guard(app: FastifyInstance, doorOf: (request: FastifyRequest) => Door | undefined): void
   /** Routes of other stages, on the same port. */
   otherRoutes(app: FastifyInstance): void
 }
 
 export interface Api {
-  app: FastifyInstance
+  /** Gives the address that was taken. */
+  listen(address: Address): Promise<string>
+  setTls: Port['setTls']
   /** Ends the streams, then the server. */
   close(): Promise<void>
 }
@@ -46,7 +54,12 @@ const LIVE_EVERY_MS = 1000
 /** Everything on control's one port: the API, its document, the page, health, metrics, and the snapshots for proxies. */
 export function createApi(parts: ApiParts): Api {
   const { version, clock, store, status } = parts
-  const app = createApiServer(version, parts.onFailure)
+  let port: Port | undefined
+  const app = createApiServer(version, parts.onFailure, handler => {
+    port = openPort(handler, clock, parts.portEvents)
+    return port.plain
+  })
+  parts.guard(app, doorOf)
   const streams = (name: string, unreadBytesMax: number, onlyNewest: boolean) =>
     lineStreams(
       { version, readersMax: READERS_MAX, unreadBytesMax, onlyNewest, onCut: () => parts.onFollowerCut(name) },
@@ -77,13 +90,18 @@ export function createApi(parts: ApiParts): Api {
     queueMicrotask(sendStatus)
   })
   return {
-    app,
+    async listen(address) {
+      await app.ready()
+      return await port!.listen(address)
+    },
+    setTls: tls => port!.setTls(tls),
     async close() {
       stopLive()
       stopFollowing()
       decisions.close()
       live.close()
       await app.close()
+      await port!.close()
     },
   }
 }

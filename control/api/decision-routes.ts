@@ -24,7 +24,7 @@ export function decisionRoutes(app: FastifyInstance, store: StateStore, follower
     '/v1/decisions',
     {
       schema: { querystring: DecisionQuery },
-      config: { doc: { summary: 'Decisions, newest first', answer: DecisionList, refuses: [400] } },
+      config: { doc: { summary: 'Decisions, newest first', door: 'reader', answer: DecisionList, refuses: [400] } },
     },
     async request => {
       const { service, limit = LIMIT_DEFAULT, before } = request.query
@@ -36,7 +36,13 @@ export function decisionRoutes(app: FastifyInstance, store: StateStore, follower
     {
       schema: { querystring: StreamQuery },
       config: {
-        doc: { summary: 'Each decision as it is made', answer: Decision, stream: true, refuses: [400, 503] },
+        doc: {
+          summary: 'Each decision as it is made',
+          door: 'reader',
+          answer: Decision,
+          stream: true,
+          refuses: [400, 503],
+        },
       },
     },
     (request, reply) => {

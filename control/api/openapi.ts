@@ -1,5 +1,6 @@
 import type { FastifySchema } from 'fastify'
 import type { TSchema } from 'typebox'
+import type { Door } from '../door.ts'
 import { Refusal } from '../refusal.ts'
 import type { RouteDoc } from '../route-doc.ts'
 
@@ -14,8 +15,11 @@ export interface DocumentedRoute {
 
 const refusalTitles: Record<number, string> = {
   400: 'The request does not fit',
+  401: 'Nothing was proved',
+  403: 'Not for this visitor',
   404: 'Not known',
   409: 'Not possible as things stand',
+  429: 'This address failed too often',
   503: 'Not now',
 }
 
@@ -35,7 +39,13 @@ export function openApiDocument(version: string, routes: readonly DocumentedRout
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     paths,
-    components: { schemas: { Refusal } },
+    components: {
+      schemas: { Refusal },
+      securitySchemes: {
+        token: { type: 'http', scheme: 'bearer', description: 'A token of `trimtab token create`' },
+        certificate: { type: 'mutualTLS', description: 'The certificate of a proxy' },
+      },
+    },
   }
 }
 
@@ -45,6 +55,8 @@ function operationOf({ method, url, doc, schema }: DocumentedRoute) {
   return {
     operationId: operationId(method, url),
     summary: doc.summary,
+    'x-trimtab-door': doc.door,
+    security: doc.door === 'everybody' ? [] : securityOf(doc.door),
     ...(parameters.length > 0 && { parameters }),
     ...(schema.body !== undefined && {
       requestBody: { required: true, content: { 'application/json': { schema: schema.body } } },
@@ -57,6 +69,10 @@ function operationOf({ method, url, doc, schema }: DocumentedRoute) {
       ...Object.fromEntries((doc.refuses ?? []).map(code => [code, refusalResponse(code)])),
     },
   }
+}
+
+function securityOf(door: Door) {
+  return door === 'proxy' ? [{ token: [] }, { certificate: [] }] : [{ token: [] }]
 }
 
 function contentOf({ answer, stream }: RouteDoc) {

@@ -16,7 +16,7 @@ const contentTypes: Readonly<Record<string, string>> = {
 const FILES_MAX = 100
 const FILE_BYTES_MAX = 4 * 1024 * 1024
 
-/** The page may load from here and ask here, nothing else. */
+/** The page may load from here and ask here, nothing else. It shows nothing by itself: what it asks for has doors. */
 const contentSecurityPolicy = "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 
 /**
@@ -26,7 +26,7 @@ const contentSecurityPolicy = "default-src 'self'; style-src 'self' 'unsafe-inli
 export function pageRoutes(app: FastifyInstance, folder: string): void {
   const files = readFolder(folder)
   if (!files.has('index.html')) {
-    app.get('/', (_request, reply) => {
+    app.get('/', { config: { door: 'everybody' } }, (_request, reply) => {
       const message = `There is no page: ${folder} has no index.html.`
       return refuse(reply, 404, { error: 'no-page', message, hint: 'GET /v1/status tells the same as JSON.' })
     })
@@ -40,7 +40,9 @@ export function pageRoutes(app: FastifyInstance, folder: string): void {
       'x-content-type-options': 'nosniff',
       'cache-control': 'no-cache',
     }
-    app.get(name === 'index.html' ? '/' : `/${name}`, (_request, reply) => reply.headers(headers).send(body))
+    app.get(name === 'index.html' ? '/' : `/${name}`, { config: { door: 'everybody' } }, (_request, reply) =>
+      reply.headers(headers).send(body),
+    )
   }
 }
 

@@ -11,7 +11,15 @@ const Targets = Type.Array(
 export function prometheusTargets(app: FastifyInstance, catalog: Catalog, mesh: () => string): void {
   app.get(
     '/v1/prometheus/targets',
-    { config: { doc: { summary: 'Merged metrics of every proxy, for Prometheus http_sd_configs', answer: Targets } } },
+    {
+      config: {
+        doc: {
+          summary: 'Merged metrics of every proxy, for Prometheus http_sd_configs',
+          door: 'reader',
+          answer: Targets,
+        },
+      },
+    },
     async () =>
       [...catalog.all()].flatMap(({ registration: { metrics, service, version, instance, kind } }) =>
         metrics === undefined

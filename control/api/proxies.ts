@@ -18,6 +18,8 @@ export interface Proxies {
   look(): void
   list(): ProxyStatus[]
   counts(): Record<ProxyState, number>
+  /** Instances that have not said that they applied this epoch. */
+  behind(epoch: number): string[]
 }
 
 export function proxies({ clock, catalog, reporters, sentEpoch }: ProxiesParts): Proxies {
@@ -63,6 +65,10 @@ export function proxies({ clock, catalog, reporters, sentEpoch }: ProxiesParts):
       }
     },
     list: () => [...catalog.all()].map(statusOf),
+    behind: epoch =>
+      [...catalog.all()]
+        .map(({ registration }) => registration.instance)
+        .filter(instance => (reporters.get(instance)?.epoch ?? 0) < epoch),
     counts() {
       const counts: Record<ProxyState, number> = { 'in-step': 0, behind: 0, refused: 0, silent: 0, away: 0 }
       for (const instance of catalog.all()) counts[stateOf(instance)]++

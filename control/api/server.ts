@@ -1,8 +1,9 @@
-import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
 import Type, { type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Convert } from 'typebox/value'
-import { type Address, formatAddress, listen } from '../../runtime/address.ts'
+import type { Door } from '../door.ts'
 import { type Refusal, refuse } from '../refusal.ts'
 import type { RouteDoc } from '../route-doc.ts'
 import { type DocumentedRoute, openApiDocument } from './openapi.ts'
@@ -11,14 +12,24 @@ const BODY_BYTES_MAX = 64 * 1024
 
 /** Routes that every program has, and that say nothing of themselves. */
 const plainRoutes: Readonly<Record<string, RouteDoc>> = {
-  '/health': { summary: 'Control lives', answer: Type.Object({ status: Type.Literal('ok') }) },
-  '/ready': { summary: 'Control does its work; what does not hold is told', answer: Type.Unknown(), refuses: [503] },
-  '/metrics': { summary: "Control's own metrics, for Prometheus" },
+  '/health': { summary: 'Control lives', door: 'everybody', answer: Type.Object({ status: Type.Literal('ok') }) },
+  '/ready': {
+    summary: 'Control does its work; what does not hold is told',
+    door: 'everybody',
+    answer: Type.Unknown(),
+    refuses: [503],
+  },
+  '/metrics': { summary: "Control's own metrics, for Prometheus", door: 'reader' },
 }
 
 /** The HTTP server of the API: every refusal has one shape, and every route stands in the OpenAPI document. */
-export function createApiServer(version: string, onFailure: (error: Error) => void): FastifyInstance {
+export function createApiServer(
+  version: string,
+  onFailure: (error: Error) => void,
+  openServer: (handler: RequestListener) => Server = handler => createServer(handler),
+): FastifyInstance {
   const app = fastify({
+    serverFactory: openServer,
     bodyLimit: BODY_BYTES_MAX,
     // Snapshot streams are endless: closing must not wait for them.
     forceCloseConnections: true,
@@ -32,8 +43,10 @@ export function createApiServer(version: string, onFailure: (error: Error) => vo
       for (const one of [method].flat())
         if (one !== 'HEAD') routes.push({ method: one, url, doc, schema: schema ?? {} })
   })
-  app.get('/openapi.json', { config: { doc: { summary: 'This document', answer: Type.Unknown() } } }, async () =>
-    openApiDocument(version, routes),
+  app.get(
+    '/openapi.json',
+    { config: { doc: { summary: 'This document', door: 'everybody', answer: Type.Unknown() } } },
+    async () => openApiDocument(version, routes),
   )
   app.setErrorHandler<FastifyError>((error, _request, reply) => {
     const statusCode = error.statusCode ?? 500
@@ -81,8 +94,7 @@ function refusalOf(error: FastifyError, statusCode: number): Refusal {
   }
 }
 
-/** Listens; gives the address that was taken. */
-export async function listenApi(app: FastifyInstance, address: Address): Promise<string> {
-  await app.ready()
-  return formatAddress(await listen(app.server, address))
+/** Who may use the route that a request met; undefined: it says nothing, so nobody. */
+export function doorOf({ routeOptions: { config, url } }: FastifyRequest): Door | undefined {
+  return config.doc?.door ?? config.door ?? plainRoutes[url ?? '']?.door
 }

@@ -23,20 +23,28 @@ export function statusRoutes(
   app.get(
     '/v1/status',
     {
-      config: { doc: { summary: 'How the mesh stands: services, weights, traffic, budgets, proxies', answer: Status } },
+      config: {
+        doc: {
+          summary: 'How the mesh stands: services, weights, traffic, budgets, proxies',
+          door: 'reader',
+          answer: Status,
+        },
+      },
     },
     async () => statusOf(parts),
   )
   app.get(
     '/v1/services',
-    { config: { doc: { summary: 'Every service, as in the status', answer: ServiceList } } },
+    { config: { doc: { summary: 'Every service, as in the status', door: 'reader', answer: ServiceList } } },
     async () => ({ services: statusOf(parts).services }),
   )
   app.get<{ Params: { service: string } }>(
     '/v1/services/:service',
     {
       schema: { params: ServiceParams },
-      config: { doc: { summary: 'One service, as in the status', answer: ServiceStatus, refuses: [404] } },
+      config: {
+        doc: { summary: 'One service, as in the status', door: 'reader', answer: ServiceStatus, refuses: [404] },
+      },
     },
     (request, reply) => {
       const service = view.config.services.get(request.params.service)
@@ -46,21 +54,33 @@ export function statusRoutes(
   )
   app.get(
     '/v1/proxies',
-    { config: { doc: { summary: 'Every proxy and how far it is with its snapshot', answer: ProxyList } } },
+    {
+      config: {
+        doc: { summary: 'Every proxy and how far it is with its snapshot', door: 'reader', answer: ProxyList },
+      },
+    },
     async () => ({ proxies: proxies.list() }),
   )
   app.get(
     '/v1/config',
     {
       config: {
-        doc: { summary: 'The mesh in force, and why the file as it stands now is not', answer: EffectiveConfig },
+        doc: {
+          summary: 'The mesh in force, and why the file as it stands now is not',
+          door: 'reader',
+          answer: EffectiveConfig,
+        },
       },
     },
     async () => ({ ...parts.configStatus(), effective: plain(view.config) }),
   )
   app.get(
     '/v1/live',
-    { config: { doc: { summary: 'The status, a line a second', answer: Status, stream: true, refuses: [503] } } },
+    {
+      config: {
+        doc: { summary: 'The status, a line a second', door: 'reader', answer: Status, stream: true, refuses: [503] },
+      },
+    },
     (_request, reply) => {
       if (live.open(reply, { first: `${JSON.stringify(statusOf(parts))}\n` })) return reply
       const message = `${live.size} readers follow the live stream already.`

@@ -148,6 +148,10 @@ export const Status = Type.Object({
     /** Those that are not in step, at most 50. */
     notInStep: Type.Array(ProxyStatus),
   }),
+  /** Certificates of proxies that are valid, soonest to end first, at most 50. */
+  certificates: Type.Array(
+    Type.Object({ service: Type.String(), instance: Type.Union([Type.String(), Type.Null()]), until: Type.String() }),
+  ),
   lastDecision: LastDecision,
 })
 export type Status = Static<typeof Status>

@@ -29,6 +29,8 @@ export interface StatusParts {
   epoch(): number
   collectors(): Iterable<{ url: string; connected: boolean; problem: string | undefined }>
   configStatus(): ConfigStatus
+  /** Who has a certificate until when, soonest to end first. */
+  certificates(limit: number): { service: string; instance: string | null; until: string }[]
   /** Adds cells of traffic up over a time. */
   trafficOf(cells: readonly Cell[], coveredMs: number): Traffic
   /** The endpoints of a service, by hand or registered. */
@@ -36,6 +38,7 @@ export interface StatusParts {
 }
 
 const NOT_IN_STEP_MAX = 50
+const CERTIFICATES_MAX = 50
 
 export function statusOf(parts: StatusParts): Status {
   const { view, recent, proxies, decisions } = parts
@@ -72,6 +75,9 @@ export function statusOf(parts: StatusParts): Status {
         .filter(({ state }) => state !== 'in-step')
         .slice(0, NOT_IN_STEP_MAX),
     },
+    certificates: parts
+      .certificates(CERTIFICATES_MAX)
+      .map(({ service, instance, until }) => ({ service, instance, until })),
     lastDecision: decisions.last() ?? null,
   }
 }

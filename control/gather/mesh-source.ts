@@ -33,6 +33,7 @@ export function meshSource(file: string, { clock, pollMs, lastGood, events }: Me
   const first = read.status === 'ok' ? read.mesh : lastGoodOf(read, lastGood, file)
   let inForce = first
   let problems = read.status === 'refused' ? read.problems : []
+  let missed = read.status === 'refused' ? read.files : []
   let watching: { close(): void } | undefined
   if (read.status === 'ok') events.meshLoaded('applied', first.warnings)
   else events.meshRefused(problems)
@@ -42,10 +43,12 @@ export function meshSource(file: string, { clock, pollMs, lastGood, events }: Me
     if (now.status === 'refused') {
       const same = now.problems.join('\n') === problems.join('\n')
       problems = now.problems
+      missed = now.files
       if (!same) events.meshRefused(problems)
       return
     }
     problems = []
+    missed = []
     if (sameMesh(now.mesh, inForce)) return events.meshLoaded('unchanged', [])
     inForce = now.mesh
     events.meshLoaded('applied', inForce.warnings)
@@ -56,7 +59,9 @@ export function meshSource(file: string, { clock, pollMs, lastGood, events }: Me
     text: () => inForce.text,
     status: () => ({ file, problems, warnings: inForce.warnings }),
     watch(changed) {
-      watching = watchMeshFile(file, { clock, pollMs }, () => look(changed))
+      watching = watchMeshFile(file, { clock, pollMs, besides: () => [...inForce.files, ...missed] }, () =>
+        look(changed),
+      )
       // Whatever was written between the first reading and the watch.
       look(changed)
     },
@@ -72,6 +77,9 @@ function lastGoodOf(refused: MeshRead & { status: 'refused' }, text: string | un
 }
 
 function sameMesh(a: Mesh, b: Mesh): boolean {
-  if (a.text !== b.text || a.caPems.size !== b.caPems.size) return false
-  return [...a.caPems].every(([service, pem]) => b.caPems.get(service) === pem)
+  return a.text === b.text && sameTexts(a.caPems, b.caPems) && sameTexts(a.jwks, b.jwks)
+}
+
+function sameTexts(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a.size === b.size && [...a].every(([name, text]) => b.get(name) === text)
 }

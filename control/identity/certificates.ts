@@ -76,6 +76,32 @@ export async function makeRoot(root: {
   return { certificate: pemOf(certificate), key: keys.privateKey }
 }
 
+/**
+ * The new root's key, certified by the old root: who trusts the old one alone can follow a chain from the new one to it. PEM.
+ * Lasts as long as the shorter-lived of the two.
+ */
+export async function crossCertify(old: Authority, root: string, nowMs: number, serial: string): Promise<string> {
+  const [issuer, subject] = [new x509.X509Certificate(old.certificate), new x509.X509Certificate(root)]
+  const notAfterMs = Math.min(issuer.notAfter.getTime(), subject.notAfter.getTime())
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serial,
+    subject: subject.subjectName,
+    issuer: issuer.subjectName,
+    notBefore: seconds(Math.max(nowMs - ROOT_BACKDATE_MS, issuer.notBefore.getTime())),
+    notAfter: seconds(notAfterMs),
+    publicKey: subject.publicKey,
+    signingKey: old.key,
+    signingAlgorithm: { name: old.key.algorithm.name, hash: 'SHA-256' },
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(subject.publicKey),
+      await authorityKeyIdentifier(issuer),
+    ],
+  })
+  return pemOf(certificate)
+}
+
 /** Signs a leaf. Throws when the authority's own certificate is not valid at `nowMs`: the caller has looked before. */
 export async function issueLeaf(authority: Authority, order: LeafOrder): Promise<Leaf> {
   const issuer = new x509.X509Certificate(authority.certificate)
@@ -127,13 +153,18 @@ function leafExtensions({ spiffeId, dns = [], ips = [] }: LeafNames): x509.Exten
 }
 
 async function keyIdentifiers({ publicKey }: LeafOrder, issuer: x509.X509Certificate): Promise<x509.Extension[]> {
-  const known = issuer.getExtension(x509.SubjectKeyIdentifierExtension)
   return [
     await x509.SubjectKeyIdentifierExtension.create(new x509.PublicKey(publicKey)),
-    known
-      ? new x509.AuthorityKeyIdentifierExtension(known.keyId)
-      : await x509.AuthorityKeyIdentifierExtension.create(issuer),
+    await authorityKeyIdentifier(issuer),
   ]
+}
+
+/** The identifier that the issuer has, not one that we would give it: chains are built by comparing the two. */
+async function authorityKeyIdentifier(issuer: x509.X509Certificate): Promise<x509.Extension> {
+  const known = issuer.getExtension(x509.SubjectKeyIdentifierExtension)
+  return known
+    ? new x509.AuthorityKeyIdentifierExtension(known.keyId)
+    : await x509.AuthorityKeyIdentifierExtension.create(issuer)
 }
 
 /** A positive serial number of 126 random bits (RFC 5280 section 4.1.2.2), hex. `random`: 16 bytes from a generator fit for keys. */

@@ -8,7 +8,7 @@ export type CheckedCsr =
 
 /** An RSA 8192 request has about 3 KiB; more is not a request for one key. */
 export const CSR_BYTES_MAX = 16 * 1024
-const RSA_BITS_MIN = 2048
+export const CSR_RSA_BITS_MIN = 2048
 /** Larger ones only cost everybody whom they greet. */
 const RSA_BITS_MAX = 8192
 const curves: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384' }
@@ -47,8 +47,8 @@ function weaknessOf(key: KeyObject): string | undefined {
       if (namedCurve !== undefined && curves[namedCurve] !== undefined) return undefined
       return `its key lies on the curve ${namedCurve ?? 'without a name'}: P-256 and P-384 are taken`
     case 'rsa':
-      if (modulusLength < RSA_BITS_MIN || modulusLength > RSA_BITS_MAX)
-        return `its RSA key has ${modulusLength} bits: ${RSA_BITS_MIN} to ${RSA_BITS_MAX} are taken`
+      if (modulusLength < CSR_RSA_BITS_MIN || modulusLength > RSA_BITS_MAX)
+        return `its RSA key has ${modulusLength} bits: ${CSR_RSA_BITS_MIN} to ${RSA_BITS_MAX} are taken`
       if (publicExponent < 65_537n) return `its RSA key has the exponent ${publicExponent}: 65537 at the least is taken`
       return undefined
     default:

@@ -9,6 +9,8 @@ export interface ShipperParts {
   decisionsAfter(id: number, limit: number): Decision[]
   /** Where shipping goes on from; kept over a restart by whoever writes the state. */
   shippedTo: number
+  /** What proves to the collector that control sends; undefined: control has no certificate now. */
+  proof(): Promise<string | undefined>
   events: {
     decisionsShipped(count: number): void
     decisionsNotShipped(reason: string): void
@@ -43,8 +45,12 @@ export function decisionShipper(collectorUrl: string, parts: ShipperParts): Deci
 
   const send = async (batch: readonly Decision[]): Promise<Sent> => {
     const body = batch.map(decision => `${JSON.stringify(decision)}\n`).join('')
-    const headers = { 'content-type': 'application/x-ndjson' }
     try {
+      const proof = await parts.proof()
+      const headers = {
+        'content-type': 'application/x-ndjson',
+        ...(proof === undefined ? {} : { authorization: `Bearer ${proof}` }),
+      }
       const answer = await client.request({ path: url.pathname, method: 'POST', headers, body })
       await answer.body.dump()
       return outcomeOf(answer.statusCode, url)
@@ -93,10 +99,14 @@ export function decisionShipper(collectorUrl: string, parts: ShipperParts): Deci
 
 type Sent = { status: 'done' } | { status: 'retryable'; reason: string } | { status: 'permanent'; reason: string }
 
-/** 429 and 5xx may pass with time; another refusal would come again for the same batch. A 404 is an older collector. */
+/**
+ * 401, 429 and 5xx may pass with time (the collector may not know our root yet); another refusal would come again for the same batch. A 404
+ * is an older collector.
+ */
 function outcomeOf(statusCode: number, url: URL): Sent {
   if (statusCode >= 200 && statusCode < 300) return { status: 'done' }
   const reason = `${url} answered ${statusCode}`
-  const mayPass = statusCode === 404 || statusCode === 408 || statusCode === 429 || statusCode >= 500
+  const mayPass =
+    statusCode === 401 || statusCode === 404 || statusCode === 408 || statusCode === 429 || statusCode >= 500
   return { status: mayPass ? 'retryable' : 'permanent', reason }
 }

@@ -1,14 +1,26 @@
 import type { MeshConfig } from '../../protocol/mesh-config/config.ts'
 import type { Registration } from '../../protocol/snapshot.ts'
+import { intentionsSection } from './intentions.ts'
 import { scopesOf } from './scope.ts'
 import type { SectionBook } from './section-book.ts'
-import { gatewayListener, type InForce, sidecarListener, telemetrySection, upstreamSection } from './sections.ts'
+import {
+  gatewayListener,
+  type IdentityInForce,
+  type InForce,
+  identitySection,
+  peerSpiffeIdOf,
+  sidecarListener,
+  telemetrySection,
+  upstreamSection,
+} from './sections.ts'
 import type { SnapshotStreams } from './streams.ts'
 
 /** Everything that sections are made of, as it stands now. */
 export interface MeshView {
   config: MeshConfig
   caPems: ReadonlyMap<string, string>
+  /** Texts of the key files of token providers, by provider. */
+  jwks: ReadonlyMap<string, string>
   registered(service: string): readonly Registration[]
   inForce(service: string): InForce
 }
@@ -25,6 +37,8 @@ export interface Publication {
   services(names: Iterable<string>, view: MeshView): Prepared
   /** Writes everything anew, as after a change of the mesh file. */
   everything(view: MeshView): Prepared
+  /** Writes section `identity` anew for everybody, as after a change of the roots. */
+  identity(view: MeshView): Prepared
   /** Makes everything new at a higher epoch, and sends it to everybody. */
   reissue(): void
 }
@@ -34,7 +48,20 @@ export function publication(
   streams: SnapshotStreams,
   nextEpoch: () => number,
   urls: { spansUrl: string | undefined; collectorUrl: string | undefined },
+  identity: () => IdentityInForce,
 ): Publication {
+  const upstreamOf = (name: string, view: MeshView) => {
+    const service = view.config.services.get(name)!
+    const peer = peerSpiffeIdOf(view.config, service, identity().dc)
+    return upstreamSection(service, view.registered(name), view.inForce(name), view.caPems.get(name), peer)
+  }
+  const identities = ({ config }: MeshView): [string, unknown][] => {
+    const inForce = identity()
+    return [...scopesOf(config).keys()].map(scope => [
+      `identity/${scope}`,
+      identitySection(config, scope.slice(scope.indexOf('/') + 1), inForce),
+    ])
+  }
   let known = new Set<string>()
 
   const prepare = (values: Map<string, unknown>, scopes?: ReturnType<typeof scopesOf>): Prepared => {
@@ -51,10 +78,12 @@ export function publication(
       return prepare(values)
     },
     everything(view) {
-      const values = new Map<string, unknown>([['telemetry', telemetrySection(view.config, urls)]])
+      const values = new Map<string, unknown>([['telemetry', telemetrySection(view.config, urls)], ...identities(view)])
       for (const [name, service] of view.config.services) {
         values.set(`upstream/${name}`, upstreamOf(name, view))
-        if (!service.outside) values.set(`listener/sidecar/${name}`, sidecarListener(view.config, service))
+        if (service.outside) continue
+        values.set(`listener/sidecar/${name}`, sidecarListener(view.config, service))
+        values.set(`intentions/${name}`, intentionsSection(view.config, name, view.jwks))
       }
       for (const name of view.config.gateways.keys())
         values.set(`listener/gateway/${name}`, gatewayListener(view.config, name))
@@ -63,14 +92,10 @@ export function publication(
       for (const key of gone) values.set(key, undefined)
       return prepare(values, scopesOf(view.config))
     },
+    identity: view => prepare(new Map(identities(view))),
     reissue() {
       book.reissue(nextEpoch())
       streams.publishAll()
     },
   }
-}
-
-function upstreamOf(name: string, view: MeshView) {
-  const service = view.config.services.get(name)!
-  return upstreamSection(service, view.registered(name), view.inForce(name), view.caPems.get(name))
 }

@@ -1,5 +1,8 @@
+import { serviceOfSpiffeId } from '../../protocol/identity.ts'
+import type { Intention } from '../../protocol/intentions.ts'
 import type { MeshConfig } from '../../protocol/mesh-config/config.ts'
 import type { Registration } from '../../protocol/snapshot.ts'
+import { intentionsOf } from './intentions.ts'
 import type { Scope } from './section-book.ts'
 
 /** The scope that a proxy belongs to: all sidecars of one service hear the same, so do all proxies of one gateway. */
@@ -10,10 +13,12 @@ export function scopeOf({ kind, service }: Pick<Registration, 'kind' | 'service'
 /** Every scope of the mesh: a proxy hears of itself, of telemetry, and of the services that it may call. */
 export function scopesOf(mesh: MeshConfig): Map<string, Scope> {
   const scopes = new Map<string, Scope>()
+  const callable = callableIn(mesh)
   for (const service of mesh.services.values()) {
     if (service.outside) continue
     const scope = scopeOf({ kind: 'sidecar', service: service.name })
-    scopes.set(scope, scopeTo(scope, [service.name, ...callableBy(mesh, service.name)]))
+    const names = scopeTo(scope, [service.name, ...callable(service.name)])
+    scopes.set(scope, names.set('intentions', `intentions/${service.name}`))
   }
   for (const gateway of mesh.gateways.values()) {
     const scope = scopeOf({ kind: 'gateway', service: gateway.name })
@@ -23,25 +28,58 @@ export function scopesOf(mesh: MeshConfig): Map<string, Scope> {
   return scopes
 }
 
-function scopeTo(scope: string, services: Iterable<string>): Scope {
+function scopeTo(scope: string, services: Iterable<string>): Map<string, string> {
   const names = new Map([
     ['listener', `listener/${scope}`],
     ['telemetry', 'telemetry'],
+    ['identity', `identity/${scope}`],
   ])
   for (const service of services) names.set(`upstream/${service}`, `upstream/${service}`)
   return names
 }
 
 /** Services that a caller may ask, and those that their routes lead to. */
-function callableBy(mesh: MeshConfig, caller: string): string[] {
-  const callable = [...mesh.services.values()].filter(
-    ({ allow }) =>
-      mesh.intentionsDefault === 'allow' || allow.some(({ sources }) => sources === '*' || sources.includes(caller)),
-  )
-  return withRouteTargets(
-    mesh,
-    callable.map(({ name }) => name),
-  )
+function callableIn(mesh: MeshConfig): (caller: string) => string[] {
+  // Once for all callers: they are sorted for each service.
+  const rules = [...mesh.services.values()].map(({ name, outside }) => ({
+    name,
+    readsRequests: outside === undefined,
+    intentions: intentionsOf(mesh, name),
+  }))
+  return caller =>
+    withRouteTargets(
+      mesh,
+      rules
+        .filter(({ readsRequests, intentions }) => mayCall(mesh, caller, intentions, readsRequests))
+        .map(({ name }) => name),
+    )
+}
+
+/**
+ * Whether some call of the caller may be let in: an allow rule comes before any that turns all of his calls away. Where no proxy reads the
+ * requests (outside the mesh), a rule that looks into them lets nobody in and turns everybody away.
+ */
+function mayCall(mesh: MeshConfig, caller: string, intentions: readonly Intention[], readsRequests: boolean): boolean {
+  for (const rule of intentions) {
+    if (rule.dryRun || !mayBe(rule.source, caller, mesh.trustDomain)) continue
+    const narrow = isNarrow(rule)
+    if (rule.action === 'allow' && (readsRequests || !narrow)) return true
+    if (rule.action === 'deny' && (!readsRequests || !narrow)) return false
+  }
+  return mesh.intentionsDefault === 'allow'
+}
+
+function isNarrow({ methods, path, pathPrefix, pathRegex, headers, jwt }: Intention): boolean {
+  return [methods, path, pathPrefix, pathRegex, headers, jwt].some(part => part !== undefined)
+}
+
+/** Whether a caller of this mesh may be whom a rule means. An id with a star is taken for him where the trust domain is ours. */
+function mayBe({ any, services, spiffe }: Intention['source'], caller: string, trustDomain: string): boolean {
+  if (any) return true
+  if (services !== undefined) return services.includes(caller)
+  if (spiffe?.endsWith('*')) return spiffe.startsWith(`spiffe://${trustDomain}/`)
+  const named = serviceOfSpiffeId(spiffe ?? '')
+  return named?.trustDomain === trustDomain && named.service === caller
 }
 
 /** A route may name another service: whoever follows it must know that one, too. */

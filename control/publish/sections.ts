@@ -1,3 +1,4 @@
+import { type Identity, spiffeIdOf } from '../../protocol/identity.ts'
 import type { MeshConfig, ServiceConfig } from '../../protocol/mesh-config/config.ts'
 import type { Endpoint, EndpointHealth, Listener, Registration, Telemetry, Upstream } from '../../protocol/snapshot.ts'
 
@@ -15,6 +16,8 @@ export function upstreamSection(
   registered: readonly Registration[],
   inForce: InForce,
   caPem: string | undefined,
+  /** Of the service, when a hop to it is mTLS. */
+  peerSpiffeId?: string,
 ): Upstream {
   const endpoints = endpointsOf(service, registered, inForce.health)
   const names = new Set([...service.versions.keys(), ...endpoints.map(({ version }) => version)])
@@ -34,6 +37,7 @@ export function upstreamSection(
     versions: Object.fromEntries([...names].sort().map(name => [name, { weight: inForce.weights.get(name) ?? 0 }])),
     endpoints,
     mesh: !service.outside,
+    ...(peerSpiffeId !== undefined && { peerSpiffeId }),
     ...(tls && {
       tls: {
         ...(tls.serverName !== undefined && { serverName: tls.serverName }),
@@ -99,7 +103,7 @@ const noApp: Listener['app'] = {
 
 /** Section `listener` of a gateway's proxies; from the outside nobody brings a mesh identity. */
 export function gatewayListener(mesh: MeshConfig, name: string): Listener {
-  const routes = mesh.gateways.get(name)?.routes ?? []
+  const { routes = [], tls } = mesh.gateways.get(name) ?? {}
   return {
     mesh: mesh.mesh,
     trustDomain: mesh.trustDomain,
@@ -109,6 +113,7 @@ export function gatewayListener(mesh: MeshConfig, name: string): Listener {
     app: noApp,
     routes,
     mtls: 'off',
+    ...(tls !== undefined && { tls }),
   }
 }
 
@@ -125,4 +130,22 @@ export function telemetrySection(
     ...(urls.spansUrl !== undefined && { spansUrl: urls.spansUrl }),
     ...(urls.collectorUrl !== undefined && { collectorUrl: urls.collectorUrl }),
   }
+}
+
+/** What everybody in the mesh trusts now, and where certificates come from. */
+export interface IdentityInForce {
+  dc: string
+  roots: readonly string[]
+  issuer: string
+}
+
+/** Section `identity` of a service's or a gateway's proxies. */
+export function identitySection({ trustDomain }: MeshConfig, name: string, inForce: IdentityInForce): Identity {
+  const { dc, roots, issuer } = inForce
+  return { trustDomain, dc, spiffeId: spiffeIdOf({ trustDomain, dc }, name), roots: [...roots], issuer }
+}
+
+/** What the far end of a hop to this service must prove; undefined: the hop is clear text. */
+export function peerSpiffeIdOf({ trustDomain }: MeshConfig, service: ServiceConfig, dc: string): string | undefined {
+  return service.outside || service.mtls === 'off' ? undefined : spiffeIdOf({ trustDomain, dc }, service.name)
 }

@@ -8,6 +8,11 @@ const migrations: readonly string[] = [
    CREATE INDEX decision_by_service ON decision (service, id);
    CREATE TABLE kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
    CREATE TABLE instance (id TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;`,
+  `CREATE TABLE root (fingerprint TEXT PRIMARY KEY, certificate TEXT NOT NULL, key TEXT NOT NULL, cross_certificate TEXT NOT NULL, leaves_until_ms INTEGER NOT NULL) STRICT;
+   CREATE TABLE token (id TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
+   CREATE TABLE certificate (serial TEXT PRIMARY KEY, service TEXT NOT NULL, instance TEXT, issuer TEXT NOT NULL, not_after_ms INTEGER NOT NULL, proof TEXT NOT NULL, peer TEXT NOT NULL) STRICT;
+   CREATE INDEX certificate_by_end ON certificate (not_after_ms);
+   CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT NOT NULL) STRICT;`,
 ]
 
 /**

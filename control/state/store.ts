@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Decision } from '../../protocol/decision.ts'
 import type { Registration } from '../../protocol/snapshot.ts'
 import { inTransaction, openDatabase } from './database.ts'
+import { type IdentityLimits, type IdentityStore, identityStore } from './identity-store.ts'
 
 /** What is written together: all of it or nothing. */
 export interface Change {
@@ -31,6 +32,8 @@ export interface StateStore {
   lastDecisionId(): number
   kept(name: string): string | undefined
   instances(): Registration[]
+  /** Of who is who: written at once or not at all. */
+  readonly identity: IdentityStore
   readonly failing: string | undefined
   /** Decisions that could not be kept because too many waited. */
   readonly droppedDecisions: number
@@ -41,14 +44,19 @@ export interface StoreLimits {
   decisionsMax: number
   /** Decisions that wait in memory while the disk refuses. */
   waitingMax: number
+  identity: IdentityLimits
 }
 
-export const storeLimits: StoreLimits = { decisionsMax: 100_000, waitingMax: 10_000 }
+export const storeLimits: StoreLimits = {
+  decisionsMax: 100_000,
+  waitingMax: 10_000,
+  identity: { certificatesMax: 20_000, auditMax: 100_000 },
+}
 
 /** Opens the state in a directory. Throws when that cannot be done. `onFailure` is told of each write that failed. */
 export function openStore(
   directory: string,
-  { decisionsMax, waitingMax }: StoreLimits,
+  { decisionsMax, waitingMax, identity }: StoreLimits,
   onFailure: (reason: string) => void,
 ): StateStore {
   const database = openDatabase(directory)
@@ -126,6 +134,7 @@ export function openStore(
     lastDecisionId: () => waiting.at(-1)?.id ?? (sql.lastId.get() as { id: number | null }).id ?? 0,
     kept: name => texts.get(name) ?? (sql.kept.get(name) as { value: string } | undefined)?.value,
     instances: () => sql.instances.all().map(row => JSON.parse(row['json'] as string) as Registration),
+    identity: identityStore(database, identity),
     get failing() {
       return failing
     },

@@ -1,6 +1,7 @@
 // The live page: reads control's stream of status documents and draws what it says.
 import { decisionItem } from './decisions.js'
 import { duration, fill, fillRows, make } from './elements.js'
+import { ask, login, NotLetIn } from './session.js'
 import { callRows, collectorRows, configRows, endpointRows, proxyRows, serviceRows, sloRows } from './tables.js'
 
 const RECONNECT_MS = 1000
@@ -78,9 +79,7 @@ async function showDecisions({ lastDecision, collectors }) {
 }
 
 async function newestDecisions() {
-  const answer = await fetch(`/v1/decisions?limit=${DECISIONS_SHOWN}`)
-  if (!answer.ok) throw new Error(`control answered ${answer.status}`)
-  const { decisions } = await answer.json()
+  const { decisions } = await (await ask(`/v1/decisions?limit=${DECISIONS_SHOWN}`)).json()
   return decisions
 }
 
@@ -94,14 +93,13 @@ async function* linesOf(body) {
   }
 }
 
-/** Reads until the stream ends, fails, or falls silent. */
+/** Reads until the stream ends, fails, or falls silent. Gives why control did not let us in, when that was it. */
 async function follow() {
   const given = new AbortController()
   const giveUp = () => given.abort(new Error(`no line for ${SILENCE_MS} ms`))
   let timer = setTimeout(giveUp, SILENCE_MS)
   try {
-    const answer = await fetch('/v1/live', { signal: given.signal })
-    if (!answer.ok) throw new Error(`control answered ${answer.status}`)
+    const answer = await ask('/v1/live', { signal: given.signal })
     for await (const line of linesOf(answer.body)) {
       clearTimeout(timer)
       timer = setTimeout(giveUp, SILENCE_MS)
@@ -110,13 +108,20 @@ async function follow() {
       if (said.services !== undefined) show(said)
     }
   } catch (error) {
+    if (error instanceof NotLetIn) return error
     console.info(`the stream ended: ${error.message}`)
+  } finally {
+    clearTimeout(timer)
   }
-  clearTimeout(timer)
 }
 
 for (;;) {
-  await follow()
+  const shut = await follow()
+  if (shut !== undefined) {
+    say(['control asks for a token', 'away'])
+    await login(shut.message)
+    continue
+  }
   say(['control is away: this is how it was; traffic goes on with the last weights', 'away'])
   await new Promise(resolve => setTimeout(resolve, RECONNECT_MS))
 }

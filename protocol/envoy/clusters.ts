@@ -3,10 +3,13 @@ import { clusterName, duration, socketAddress } from './names.ts'
 
 const lbPolicies = { 'round-robin': 'ROUND_ROBIN', 'least-request': 'LEAST_REQUEST', random: 'RANDOM' } as const
 
-/** config.cluster.v3.Cluster, one per version of an upstream: what weighted_clusters of its routes name. */
-export function envoyClusters(upstream: Upstream): Record<string, unknown>[] {
+/** config.cluster.v3.Cluster, one per version of an upstream: what weighted_clusters of its routes name. `tls`: their transport socket. */
+export function envoyClusters(upstream: Upstream, tls?: Record<string, unknown>): Record<string, unknown>[] {
   const versions = new Set([...Object.keys(upstream.versions), ...upstream.endpoints.map(({ version }) => version)])
-  return [...versions].map(version => envoyCluster(upstream, version))
+  return [...versions].map(version => ({
+    ...envoyCluster(upstream, version),
+    ...(tls === undefined ? {} : { transport_socket: tls }),
+  }))
 }
 
 function envoyCluster(upstream: Upstream, version: string): Record<string, unknown> {

@@ -8,10 +8,16 @@ export interface ListenerShape {
   /** The route configuration that it uses, or the cluster that everything goes to. */
   routeConfig?: string
   cluster?: string
+  /** Transport socket of TLS; undefined: clear text. */
+  tls?: Record<string, unknown> | undefined
+  /** Clear text is taken beside it. */
+  alsoPlain?: boolean
   /** Share of new traces that is kept, 0..1. */
   sample: number
   spansCollector: string | undefined
   sharedSpanContext: boolean
+  /** HTTP filters that come before the router. */
+  filters?: readonly Record<string, unknown>[]
 }
 
 /** config.listener.v3.Listener with its HTTP connection manager. */
@@ -22,29 +28,47 @@ export function envoyListener(listener: ListenerShape): Record<string, unknown> 
     name: listener.name,
     address: socketAddress(listener.address),
     traffic_direction: trafficDirection,
-    filter_chains: [
-      {
-        filters: [
+    ...(listener.tls === undefined ? {} : { listener_filters: [tlsInspector] }),
+    filter_chains: chainsOf(listener),
+  }
+}
+
+const tlsInspector = {
+  name: 'envoy.filters.listener.tls_inspector',
+  typed_config: {
+    '@type': 'type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
+  },
+}
+
+/** One chain, or one for each way in where both TLS and clear text are taken. */
+function chainsOf(listener: ListenerShape): Record<string, unknown>[] {
+  const plain = { filters: filtersOf(listener) }
+  if (listener.tls === undefined) return [plain]
+  const secured = { ...plain, transport_socket: listener.tls }
+  if (listener.alsoPlain !== true) return [secured]
+  return [{ filter_chain_match: { transport_protocol: 'tls' }, ...secured }, plain]
+}
+
+function filtersOf(listener: ListenerShape): Record<string, unknown>[] {
+  return [
+    {
+      name: 'envoy.filters.network.http_connection_manager',
+      typed_config: {
+        '@type':
+          'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+        stat_prefix: listener.name,
+        ...routesOf(listener),
+        http_filters: [
+          ...(listener.filters ?? []),
           {
-            name: 'envoy.filters.network.http_connection_manager',
-            typed_config: {
-              '@type':
-                'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-              stat_prefix: listener.name,
-              ...routesOf(listener),
-              http_filters: [
-                {
-                  name: 'envoy.filters.http.router',
-                  typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
-                },
-              ],
-              tracing: tracingOf(listener),
-            },
+            name: 'envoy.filters.http.router',
+            typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
           },
         ],
+        tracing: tracingOf(listener),
       },
-    ],
-  }
+    },
+  ]
 }
 
 function routesOf({ name, routeConfig, cluster }: ListenerShape): Record<string, unknown> {

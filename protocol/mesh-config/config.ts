@@ -1,4 +1,6 @@
+import type { GatewayTls } from '../gateway-tls.ts'
 import type { BalancingPolicy, Limits, PassiveHealthCheck, Retries, Route, Stickiness } from '../snapshot.ts'
+import type { TextMatch } from '../text-match.ts'
 
 /**
  * The mesh in force: mesh.yaml with every default applied, times in milliseconds, shares as 0..1, names lower case.
@@ -10,8 +12,11 @@ export type MeshConfig = {
   /** Of the SPIFFE ids; `<mesh>.mesh` unless written. */
   trustDomain: string
   telemetry: TelemetryConfig
-  /** What happens to a request that no `allow` rule names. */
+  /** What happens to a request that no rule fits. */
   intentionsDefault: 'allow' | 'deny'
+  /** Rules that stand apart from a service, as written; those of a service are its own `allow` and `deny`. */
+  intentionRules: MeshRule[]
+  jwt: ReadonlyMap<string, JwtConfig>
   services: ReadonlyMap<string, ServiceConfig>
   gateways: ReadonlyMap<string, GatewayConfig>
 }
@@ -31,7 +36,7 @@ type MtlsMode = 'strict' | 'permissive' | 'off'
 
 export type ServiceConfig = {
   name: string
-  protocol: 'http' | 'grpc' | 'tcp'
+  protocol: 'http' | 'http2' | 'grpc' | 'tcp'
   /** Standing weights by version, shares of their sum. Empty: every version that registers gets the same. */
   versions: ReadonlyMap<string, { weight: number }>
   /** First match wins. Names are unique within the service. */
@@ -51,8 +56,9 @@ export type ServiceConfig = {
   slo?: SloConfig
   shift: ShiftConfig
   mtls: MtlsMode
-  /** Who may call. Under intentionsDefault `deny` an empty list lets nobody in. Outside the mesh: whose proxies hear of the service. */
-  allow: AllowRule[]
+  /** Who may call. Under intentionsDefault `deny`, without any rule nobody may. Outside the mesh: whose proxies hear of the service. */
+  allow: IntentionRule[]
+  deny: IntentionRule[]
   /** Present: the service lives outside the mesh, at these host:port addresses. */
   outside?: OutsideConfig
 }
@@ -91,18 +97,46 @@ export type ShiftConfig = {
   maxChangePerMinute: number
 }
 
-/** A caller is let in by the first rule whose every written part fits. */
-export type AllowRule = {
-  /** As written: a service, a gateway, `gateway` (any gateway) or `*`. */
+/** A rule fits when its every written part does; which of those that fit decides is said in protocol/intentions.ts. */
+export type IntentionRule = {
+  /** `expense allow 1`, or as written. Unique in the mesh. */
+  name: string
+  action: 'allow' | 'deny'
+  /** As written: a service, a gateway, `gateway` (any gateway), `*`, or a SPIFFE id. */
   from: string
-  /** `from` spelled out as names of services and gateways, or `*`: everybody with an identity. */
+  /** `from` spelled out as names of services and gateways, or `*`: everybody; empty for a SPIFFE id. */
   sources: '*' | string[]
+  /** `from` when it is a SPIFFE id; a final `*` stands for whatever follows. */
+  spiffe?: string
   /** Upper case; empty: every method. */
   methods: string[]
-  /** At most one of the three; none: every path. */
+  /** At most one of the three; none: every path. As they stand in a request: what is not ASCII is percent-encoded. */
   path?: string
   pathPrefix?: string
   pathRegex?: string
+  /** Names in lower case. */
+  headers?: Record<string, TextMatch>
+  jwt?: { provider: string; claims: Record<string, TextMatch> }
+  /** Only counts. */
+  dryRun: boolean
+}
+
+/** A rule over services. */
+export type MeshRule = IntentionRule & {
+  /** A service, or `*`: every one. */
+  to: string
+}
+
+export type JwtConfig = {
+  issuer: string
+  audiences: string[]
+  /** `file` is as written; control reads it, relative to the mesh file. */
+  jwks: { file: string } | { url: string }
+  clockSkewMs: number
+  /** Lower case. */
+  header: string
+  /** Claim -> header, lower case. */
+  forward: ReadonlyMap<string, string>
 }
 
 export type GatewayConfig = {
@@ -111,4 +145,6 @@ export type GatewayConfig = {
   listen: string
   /** First match wins; `to.service` stands in each. */
   routes: Route[]
+  /** TLS toward users; absent: clear text. */
+  tls?: GatewayTls
 }

@@ -69,7 +69,7 @@ function checkTarget(path: Path, route: Loose<RouteWritten>, scope: RouteScope, 
   }
   const service = scope.services[target] ?? {}
   if (named !== undefined && (service.protocol ?? scope.defaults.protocol) === 'tcp')
-    report.problem([...path, 'to', 'service'], `${target}, a tcp service`, 'a service of protocol http or grpc')
+    report.problem([...path, 'to', 'service'], `${target}, a tcp service`, 'a service of protocol http, http2 or grpc')
   const version = route.to?.version
   if (version === undefined) return
   const here = [...path, 'to', 'version']

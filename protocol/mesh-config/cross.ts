@@ -1,12 +1,12 @@
-import { crossCheckRoutes, type RouteScope, warnIfUnfinished } from './cross-routes.ts'
+import { crossCheckGatewayTls } from './cross-gateway.ts'
+import { anyGateway, crossCheckIntentions } from './cross-intentions.ts'
+import { crossCheckJwt } from './cross-jwt.ts'
+import { crossCheckRoutes, type RouteScope } from './cross-routes.ts'
 import { filled, layered } from './defaults.ts'
-import { type Path, suggestion } from './problem.ts'
+import type { Path } from './problem.ts'
 import type { Loose, Report } from './report.ts'
 import { defaultsField, type MeshFile, type PolicyWritten, type ServiceWritten, serviceField } from './schema.ts'
 import { parseDuration } from './units.ts'
-
-/** Stands for every gateway in `allow.from`, so nothing may be called so. */
-export const anyGateway = 'gateway'
 
 /** Everything that one field cannot know of another. Takes partial values, never throws. */
 export function crossCheck(file: Loose<MeshFile>, report: Report): void {
@@ -19,17 +19,19 @@ export function crossCheck(file: Loose<MeshFile>, report: Report): void {
     checkVersions(path, service ?? {}, report)
     checkOutside(path, service ?? {}, report)
     checkPolicy(path, service ?? {}, file.defaults ?? {}, report)
-    checkAllow(path, service ?? {}, file, report)
     const protocol = service?.protocol ?? file.defaults?.protocol
     if (protocol === 'tcp' && (service?.routes ?? []).length > 0)
-      report.problem([...path, 'routes'], 'routes of a tcp service', 'routes with protocol http or grpc')
+      report.problem([...path, 'routes'], 'routes of a tcp service', 'routes with protocol http, http2 or grpc')
     const scope: RouteScope = { services, home: name, defaults: file.defaults ?? {} }
     crossCheckRoutes([...path, 'routes'], service?.routes ?? [], scope, report)
   }
   for (const [name, gateway] of Object.entries(gateways)) {
     const scope: RouteScope = { services, home: undefined, defaults: file.defaults ?? {} }
     crossCheckRoutes(['gateways', name, 'routes'], gateway?.routes ?? [], scope, report)
+    if (gateway?.tls !== undefined) crossCheckGatewayTls(['gateways', name, 'tls'], gateway.tls, report)
   }
+  crossCheckIntentions(file, report)
+  crossCheckJwt(file, report)
 }
 
 function checkNames(services: string[], gateways: string[], report: Report): void {
@@ -82,15 +84,6 @@ function checkOutside(path: Path, service: Loose<ServiceWritten>, report: Report
       'versions beside endpoints',
       'one of them: versions are told by instances that register',
     )
-  for (const [index, rule] of (service.allow ?? []).entries()) {
-    const narrowing = Object.keys(rule ?? {}).filter(name => name !== 'from')
-    if (narrowing.length > 0)
-      report.problem(
-        [...path, 'allow', index],
-        narrowing.join(' and '),
-        'from alone: outside the mesh no proxy looks at methods and paths',
-      )
-  }
 }
 
 function checkPolicy(path: Path, service: Loose<ServiceWritten>, defaults: Loose<PolicyWritten>, report: Report): void {
@@ -124,29 +117,4 @@ function checkOrder(path: Path, written: Loose<PolicyWritten>, effectiveValue: u
   ordered('passiveHealthCheck', 'baseEjection', 'maxEjection')
   ordered('outlier', 'baseEjection', 'maxEjection')
   ordered('retries', 'backoffBase', 'backoffMax')
-}
-
-function checkAllow(path: Path, service: Loose<ServiceWritten>, file: Loose<MeshFile>, report: Report): void {
-  const services = file.services ?? {}
-  const gateways = Object.keys(file.gateways ?? {})
-  for (const [index, rule] of (service.allow ?? []).entries()) {
-    const from = rule?.from
-    const here = [...path, 'allow', index, 'from']
-    warnIfUnfinished([...path, 'allow', index, 'pathRegex'], rule?.pathRegex, report)
-    if (from === undefined || from === '*') continue
-    if (from === anyGateway) {
-      if (gateways.length === 0) report.warning(here, 'this file has no gateway: the rule lets nobody in')
-    } else if (Object.hasOwn(services, from) ? services[from]?.endpoints !== undefined : false)
-      report.problem(here, from, 'a caller with an identity: a service outside the mesh has none')
-    else if (!Object.hasOwn(services, from) && !gateways.includes(from)) {
-      const known = () => [...Object.keys(services), ...gateways]
-      report.problem(here, from, () => `a service or gateway of this file${suggestion(from, known())}`)
-    }
-  }
-  const deny = (file.intentions?.default ?? 'deny') === 'deny'
-  if (deny && (service.allow ?? []).length === 0)
-    report.warning(
-      [...path, 'allow'],
-      'intentions deny by default and no rule allows anybody: nobody may call this service',
-    )
 }

@@ -1,7 +1,8 @@
 import { stringify } from 'yaml'
+import type { GatewayTls } from '../gateway-tls.ts'
 import type { PassiveHealthCheck, Retries, Route, RouteMatch } from '../snapshot.ts'
-import type { TextMatch } from '../text-match.ts'
-import type { AllowRule, GatewayConfig, MeshConfig, OutlierConfig, ServiceConfig, SloConfig } from './config.ts'
+import type { GatewayConfig, MeshConfig, OutlierConfig, ServiceConfig, SloConfig } from './config.ts'
+import { writtenJwt, writtenMeshRule, writtenRule, writtenTexts } from './effective-intentions.ts'
 import { formatDuration, formatShare } from './units.ts'
 
 /**
@@ -20,7 +21,8 @@ export function formatEffective(config: MeshConfig): string {
       sharedSpanContext: telemetry.sharedSpanContext,
       outsideContext: telemetry.outsideContext,
     },
-    intentions: { default: config.intentionsDefault },
+    intentions: { default: config.intentionsDefault, rules: config.intentionRules.map(writtenMeshRule) },
+    jwt: mapped(config.jwt, writtenJwt),
     services: mapped(config.services, writtenService),
     gateways: mapped(config.gateways, writtenGateway),
   }
@@ -63,12 +65,17 @@ function writtenService(service: ServiceConfig) {
       maxChangePerMinute: formatShare(shift.maxChangePerMinute),
     },
     mtls: service.mtls,
-    allow: service.allow.map(writtenAllow),
+    allow: service.allow.map(writtenRule),
+    deny: service.deny.map(writtenRule),
   }
 }
 
-function writtenGateway({ listen, routes }: GatewayConfig) {
-  return { listen, routes: routes.map(writtenRoute) }
+function writtenGateway({ listen, routes, tls }: GatewayConfig) {
+  return { listen, routes: routes.map(writtenRoute), tls: tls === undefined ? undefined : writtenTls(tls) }
+}
+
+function writtenTls({ requireClientCertificate, ...tls }: GatewayTls) {
+  return { ...tls, require: requireClientCertificate }
 }
 
 function writtenRoute({ name, match, to, rewrite, timeoutMs, retries }: Route) {
@@ -84,11 +91,6 @@ function writtenRoute({ name, match, to, rewrite, timeoutMs, retries }: Route) {
 
 function writtenMatch(match: RouteMatch) {
   return { ...match, headers: writtenTexts(match.headers), query: writtenTexts(match.query) }
-}
-
-function writtenTexts(texts: Record<string, TextMatch> | undefined): Map<string, TextMatch | string> | undefined {
-  if (texts === undefined) return undefined
-  return new Map(Object.entries(texts).map(([name, text]) => [name, text.exact ?? text]))
 }
 
 function writtenRetries(retries: Retries) {
@@ -128,8 +130,4 @@ function writtenSlo({ availability, latency, windowMs }: SloConfig) {
       latency === undefined ? undefined : { under: formatDuration(latency.underMs), share: formatShare(latency.share) },
     window: formatDuration(windowMs),
   }
-}
-
-function writtenAllow({ from, methods, path, pathPrefix, pathRegex }: AllowRule) {
-  return { from, methods: methods.length === 0 ? undefined : methods, path, pathPrefix, pathRegex }
 }

@@ -26,6 +26,10 @@ const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 function refusePath(text: string): string | undefined {
   if (/\/\//.test(text)) return 'it can never match: double slashes are merged before matching'
   if (/\/\.\.?(\/|$)/.test(text)) return 'it can never match: dot segments are resolved before matching'
+  if (/%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a]|3[0-9]|2[de]|5f|7e)/i.test(text))
+    return 'it can never match: what needs no escape is unescaped before matching'
+  if (/%(?:[0-9A-F][a-f]|[a-f][0-9A-Fa-f])/.test(text))
+    return 'it can never match: escapes are written in capitals before matching, as %2F'
   return undefined
 }
 
@@ -97,8 +101,19 @@ export const kinds = {
     lengthMax: 100,
     pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
   },
+  ruleName: {
+    words: 'a rule name such as readers, of letters, digits, . _ and -, at most 100 characters',
+    lengthMax: 100,
+    pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
+  },
   source: {
-    words: 'a service, a gateway, `gateway` for any gateway, or "*" for everybody',
+    words:
+      'a service, a gateway, `gateway` for any gateway, "*" for everybody, or a SPIFFE id such as spiffe://partner.mesh/ns/*',
+    lengthMax: 2048,
+    pattern: '^(\\*|[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?|spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]+)*(/\\*)?)$',
+  },
+  destination: {
+    words: 'a service, or "*" for every service',
     lengthMax: 63,
     pattern: '^(\\*|[a-z0-9]([a-z0-9-]*[a-z0-9])?)$',
   },
@@ -106,6 +121,11 @@ export const kinds = {
     words: 'a text of 1 to 1024 characters without control characters',
     lengthMax: 1024,
     pattern: '^[^\\x00-\\x1f\\x7f]+$',
+  },
+  gatewayFile: {
+    words: 'a file name on the gateway’s machine, relative to its --certificates directory',
+    lengthMax: 1024,
+    pattern: '^[^\\x00]+$',
   },
   file: { words: 'a file name, relative to this file', lengthMax: 1024, pattern: '^[^\\x00]+$' },
 } satisfies Record<string, Kind>

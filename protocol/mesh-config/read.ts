@@ -8,7 +8,7 @@ import { type MeshFile, meshField } from './schema.ts'
 import { inOrder, readSource } from './source.ts'
 
 export type MeshConfigRead =
-  | { status: 'ok'; config: MeshConfig; warnings: Problem[] }
+  | { status: 'ok'; config: MeshConfig; warnings: Problem[]; ruleLines: ReadonlyMap<string, number> }
   | { status: 'invalid'; problems: Problem[] }
 
 /**
@@ -33,7 +33,20 @@ export function readMeshConfig(text: string, fileName: string): MeshConfigRead {
     written: path => places.has(path),
   })
   if (problems.length > 0) return { status: 'invalid', problems: bounded(problems) }
-  return { status: 'ok', config: resolve(value as MeshFile), warnings: inOrder(warnings) }
+  const config = resolve(value as MeshFile)
+  return { status: 'ok', config, warnings: inOrder(warnings), ruleLines: linesOfRules(config, path => at(path).line) }
+}
+
+/** Where each rule stands, by its name: what a person who asks why wants to look at. Beside the config, which no blank line changes. */
+function linesOfRules(config: MeshConfig, lineOf: (path: Path) => number): Map<string, number> {
+  const lines = new Map<string, number>()
+  for (const service of config.services.values())
+    for (const action of ['allow', 'deny'] as const)
+      for (const [index, { name }] of service[action].entries())
+        lines.set(name, lineOf(['services', service.name, action, index]))
+  for (const [index, { name }] of config.intentionRules.entries())
+    lines.set(name, lineOf(['intentions', 'rules', index]))
+  return lines
 }
 
 /** The first hundred, and a last one that says that there were more. */

@@ -71,7 +71,7 @@ function resolveMatch(match: MatchWritten): RouteMatch {
   }
 }
 
-function resolveTexts(
+export function resolveTexts(
   texts: Record<string, string | TextMatchWritten>,
   nameOf: (name: string) => string,
 ): Record<string, TextMatch> {

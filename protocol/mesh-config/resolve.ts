@@ -1,10 +1,12 @@
+import type { GatewayTls } from '../gateway-tls.ts'
 import type { GatewayConfig, MeshConfig, OutsideConfig, ServiceConfig, TelemetryConfig } from './config.ts'
 import { filled, layered } from './defaults.ts'
-import { resolveAllow } from './resolve-allow.ts'
+import { resolveJwt, resolveMeshRules, resolveRules } from './resolve-intentions.ts'
 import { orOff, resolveEjection, resolveFuse, resolveShift, resolveSlo, resolveTelemetry } from './resolve-policy.ts'
 import { resolveRetries, resolveRoutes } from './resolve-route.ts'
 import { known, milliseconds } from './resolve-values.ts'
 import { type MeshFile, meshField, type PolicyWritten, type ServiceWritten, serviceField } from './schema.ts'
+import { type GatewayTlsWritten, gatewayTlsField } from './schema-gateway.ts'
 import { formatAddress, parseAddress } from './units.ts'
 
 /** From a file without problems to the config in force: layers, defaults, numbers. Throws only on a file that was not checked. */
@@ -16,22 +18,36 @@ export function resolve(file: MeshFile): MeshConfig {
   const retriesOf = (service: string) => written.get(service)?.retries
   const gateways = Object.entries(file.gateways ?? {}).map(([name, gateway]): [string, GatewayConfig] => {
     const routes = resolveRoutes(gateway.routes ?? [], name, undefined, retriesOf)
-    return [name, { name, listen: address(gateway.listen), routes }]
+    const tls = gateway.tls === undefined ? {} : { tls: resolveGatewayTls(gateway.tls) }
+    return [name, { name, listen: address(gateway.listen), routes, ...tls }]
   })
   const gatewayNames = gateways.map(([name]) => name)
   const services = [...written].map(([name, service]): [string, ServiceConfig] => [
     name,
     resolveService(name, service, retriesOf, gatewayNames),
   ])
-  const whole = filled(meshField, { telemetry: file.telemetry, intentions: file.intentions }) as Partial<MeshFile>
+  const { telemetry: said, intentions, jwt } = file
+  const whole = filled(meshField, { telemetry: said, intentions, jwt }) as Partial<MeshFile>
   const telemetry: TelemetryConfig = resolveTelemetry(whole.telemetry ?? {})
   return {
     mesh: file.mesh,
     trustDomain: file.trustDomain ?? `${file.mesh}.mesh`,
     telemetry,
     intentionsDefault: known(whole.intentions?.default),
+    intentionRules: resolveMeshRules(whole.intentions?.rules ?? [], gatewayNames),
+    jwt: resolveJwt(whole.jwt ?? {}),
     services: new Map(services),
     gateways: new Map(gateways),
+  }
+}
+
+function resolveGatewayTls(written: GatewayTlsWritten): GatewayTls {
+  const { certificates, clientCaFile, minVersion, require } = filled(gatewayTlsField, written) as GatewayTlsWritten
+  return {
+    minVersion: known(minVersion),
+    certificates: certificates.map(({ certFile, keyFile, hosts = [] }) => ({ certFile, keyFile, hosts })),
+    ...(clientCaFile === undefined ? {} : { clientCaFile }),
+    requireClientCertificate: known(require),
   }
 }
 
@@ -78,7 +94,8 @@ function resolveService(
     ...(slo === undefined ? {} : { slo }),
     shift: resolveShift(whole.shift),
     mtls: known(whole.mtls),
-    allow: (whole.allow ?? []).map(rule => resolveAllow(rule, gateways)),
+    allow: resolveRules(whole.allow ?? [], 'allow', name, gateways),
+    deny: resolveRules(whole.deny ?? [], 'deny', name, gateways),
     ...(whole.endpoints === undefined ? {} : { outside: resolveOutside(whole.endpoints, whole.tls) }),
   }
 }

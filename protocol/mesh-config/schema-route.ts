@@ -1,11 +1,11 @@
 import Type, { type Static } from 'typebox'
 import { block, count, duration, list, named, share, text, textOr, word, wordOr } from './fields.ts'
 
-/** Which requests are meant and where they go, as a person writes it: matches, routes, retries, and who may call. */
+/** Which requests are meant and where they go, as a person writes it: matches, routes, retries. */
 
 const opt = Type.Optional
 
-const textMatch = block(
+export const textMatch = block(
   {
     exact: opt(text('text', { description: 'The whole value.' })),
     prefix: opt(text('text', { description: 'How the value starts.' })),
@@ -20,7 +20,7 @@ const textMatch = block(
 )
 export type TextMatchWritten = Static<typeof textMatch>
 
-const paths = {
+export const paths = {
   path: opt(text('path', { description: 'The whole path, without its query.', example: '/api' })),
   pathPrefix: opt(
     text('path', {
@@ -32,12 +32,23 @@ const paths = {
     text('regex', { description: 'A regular expression that fits the whole path.', example: '/v[0-9]+/.*' }),
   ),
 }
-const onePath = ['path', 'pathPrefix', 'pathRegex']
-const methods = list(text('method', { description: 'A method.' }), 20, {
+export const onePath = ['path', 'pathPrefix', 'pathRegex']
+export const methods = list(text('method', { description: 'A method.' }), 20, {
   description: 'Any of these methods; without it, every method.',
   minItems: 1,
   example: '[GET, HEAD]',
 })
+
+export const headers = named(
+  'fieldName',
+  textOr('text', textMatch, { description: 'The exact value, or a block.' }),
+  20,
+  {
+    description: 'Every header named here fits. Names in any case.',
+    keysIgnoreCase: true,
+    example: '{ x-debug: "1" }',
+  },
+)
 
 const match = block(
   {
@@ -50,13 +61,7 @@ const match = block(
       }),
     ),
     methods: opt(methods),
-    headers: opt(
-      named('fieldName', textOr('text', textMatch, { description: 'The exact value, or a block.' }), 20, {
-        description: 'Every header named here fits. Names in any case.',
-        keysIgnoreCase: true,
-        example: '{ x-debug: "1" }',
-      }),
-    ),
+    headers: opt(headers),
     query: opt(
       named('text', textOr('text', textMatch, { description: 'The exact value, or a block.' }), 20, {
         description: 'Every query parameter named here fits.',
@@ -77,12 +82,26 @@ const retriesBlock = block(
     attempts: opt(count(0, 10, { description: 'Tries after the first one.', default: 2 })),
     on: opt(
       list(
-        word(['5xx', 'gateway-error', 'connect-failure', 'refused-stream', 'reset', 'retriable-status-codes'], {
-          description: 'A condition.',
-        }),
-        6,
+        word(
+          [
+            '5xx',
+            'gateway-error',
+            'connect-failure',
+            'refused-stream',
+            'reset',
+            'retriable-status-codes',
+            'cancelled',
+            'deadline-exceeded',
+            'internal',
+            'resource-exhausted',
+            'unavailable',
+          ],
+          { description: 'A condition.' },
+        ),
+        11,
         {
-          description: 'What is tried again; never a request that cannot be replayed.',
+          description:
+            'What is tried again; never a request that cannot be replayed. The last five are statuses of gRPC: to name one says that calls of gRPC may be sent again.',
           default: ['connect-failure', 'gateway-error', 'reset'],
         },
       ),
@@ -162,20 +181,3 @@ const route = block(
 export type RouteWritten = Static<typeof route>
 
 export const routes = (maximum: number, description: string) => list(route, maximum, { description, default: [] })
-
-export const allow = list(
-  block(
-    {
-      from: text('source', { description: 'Who calls: a service, a gateway, gateway (any of them) or "*".' }),
-      methods: opt(methods),
-      ...paths,
-    },
-    { description: 'One kind of call that is let in.', atMostOneOf: onePath },
-  ),
-  1000,
-  {
-    description: 'Who may call, and what; for a service outside the mesh, who alone.',
-    default: [],
-    example: '[{ from: report, methods: [GET], path: /api }]',
-  },
-)

@@ -1,7 +1,9 @@
 import Type, { type Static } from 'typebox'
 import { block, duration, type Field, flag, list, named, share, text, weight, word, wordOr } from './fields.ts'
+import { gatewayTls } from './schema-gateway.ts'
+import { allow, deny, intentions, jwtProviders } from './schema-intentions.ts'
 import { limits, loadBalancing, outlier, passiveHealthCheck } from './schema-policy.ts'
-import { allow, retries, routes, timeout } from './schema-route.ts'
+import { retries, routes, timeout } from './schema-route.ts'
 
 /** mesh.yaml as a person writes it. What it comes to, with every default applied, is MeshConfig (config.ts). */
 
@@ -62,7 +64,13 @@ const shift = wordOr(
 
 /** What `defaults` may set for every service. */
 const policy = {
-  protocol: opt(word(['http', 'grpc', 'tcp'], { description: 'http is 1.1 and 2, detected.', default: 'http' })),
+  protocol: opt(
+    word(['http', 'http2', 'grpc', 'tcp'], {
+      description:
+        'What the application speaks: http is HTTP/1.1, http2 and grpc are HTTP/2 without TLS (h2c). Its callers may speak either: that is detected.',
+      default: 'http',
+    }),
+  ),
   timeout: opt(timeout),
   connectTimeout: opt(duration({ description: 'Deadline of a connection attempt.', default: '1s', least: '1ms' })),
   idleTimeout: opt(
@@ -108,6 +116,7 @@ const service = block(
     routes: opt(routes(1000, 'Where requests to this service go; what no route fits goes by the weights.')),
     ...policy,
     allow: opt(allow),
+    deny: opt(deny),
     endpoints: opt(
       list(text('endpoint', { description: 'host:port.' }), 1000, {
         description:
@@ -147,6 +156,7 @@ const gateway = block(
       example: '127.0.0.1:8080',
     }),
     routes: opt(routes(10_000, 'Which requests are let in, and to which service; all else is answered 404 (flag NR).')),
+    tls: opt(gatewayTls),
   },
   { description: 'One way into the mesh from outside.' },
 )
@@ -192,16 +202,8 @@ export const MeshFile = block(
     trustDomain: opt(text('domain', { description: 'Of the SPIFFE ids; <mesh>.mesh unless written.' })),
     telemetry: opt(telemetry),
     defaults: opt(defaults),
-    intentions: opt(
-      block(
-        {
-          default: opt(
-            word(['deny', 'allow'], { description: 'What happens to a call that no `allow` names.', default: 'deny' }),
-          ),
-        },
-        { description: 'Who may call whom, where nothing is said.', default: {} },
-      ),
-    ),
+    intentions: opt(intentions),
+    jwt: opt(jwtProviders),
     services: opt(named('label', service, 5000, { description: 'The services, by name.', default: {} })),
     gateways: opt(named('label', gateway, 100, { description: 'The gateways, by name.', default: {} })),
   },

@@ -32,14 +32,16 @@ export function answerWith(exchange: Exchange, failure: Failure, now: number): v
   }
   exchange.failure = failure
   const { request } = exchange
+  const outside = exchange.direction === 'gateway' || exchange.outside
   const context = {
     plain: prefersPlain(fieldOf(request.fields, 'accept')),
-    outside: exchange.direction === 'gateway',
+    outside,
     date: new Date(exchange.startedWallUs / 1000).toUTCString(),
     facts: {
       route: exchange.route,
       upstream: exchange.service,
       version: exchange.version,
+      intention: outside ? '' : exchange.intention,
       attempts: exchange.attempts,
       traceId: exchange.traceId,
       requestId: exchange.requestId,
@@ -117,7 +119,11 @@ const NO_BYTES = Buffer.alloc(0)
 /** What is wrong with a request concerns nobody but who sent it, and holds no internals. */
 function messageOf(failure: Failure, outside: boolean): string {
   const aboutRequest = failure.flag === 'DPE' || failure.flag === 'DT'
-  return outside && !aboutRequest ? publicDetail[failure.flag] : failure.detail
+  return outside && !aboutRequest ? publicMessage(failure) : failure.detail
+}
+
+function publicMessage({ flag, status }: Failure): string {
+  return flag === 'UAEX' && status === 401 ? 'a valid token is needed' : publicDetail[flag]
 }
 
 function given(facts: AnswerContext['facts']): AnswerContext['facts'] {

@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type Address, listen } from '../../runtime/address.ts'
 import { logLevels } from '../../runtime/log.ts'
-import type { Question } from '../route/explain.ts'
+import { certs } from './certs.ts'
 import { clustersJson, clustersText } from './clusters.ts'
 import { configDump } from './config-dump.ts'
+import { explainAnswer } from './explain.ts'
 import { statsJson, statsText } from './stats.ts'
 import type { AdminView } from './view.ts'
 
@@ -43,6 +44,7 @@ const paths: Record<string, Path> = {
     help: 'upstreams and their hosts (?format=json)',
     answer: (view, query) => (query.get('format') === 'json' ? json(clustersJson(view)) : text(clustersText(view))),
   },
+  '/certs': { method: 'GET', help: 'certificates shown and roots trusted', answer: view => json(certs(view)) },
   '/config_dump': { method: 'GET', help: 'the policy in force', answer: view => json(configDump(view)) },
   '/listeners': { method: 'GET', help: 'where requests come in (?format=json)', answer: listeners },
   '/stats': { method: 'GET', help: 'every value (?filter=regex&format=json|prometheus)', answer: stats },
@@ -54,8 +56,11 @@ const paths: Record<string, Path> = {
   '/memory': { method: 'GET', help: 'memory of the process', answer: view => json(memory(view)) },
   '/explain': {
     method: 'GET',
-    help: 'what a request would meet (?method=GET&url=http://service/path&header=name:value&direction=outbound|gateway)',
-    answer: explainPath,
+    help: 'what a request would meet (?method=GET&url=http://service/path&header=name:value), or what the intentions say of a call to this service (&source=report&claims={})',
+    answer: async (view, query) => {
+      const told = await explainAnswer(view, query)
+      return told.status === 'told' ? json(told.value) : text(told.reason, 400)
+    },
   },
   '/logging': { method: 'POST', help: `change the log level (?level=${logLevels.join('|')})`, answer: logging },
   '/healthcheck/fail': {
@@ -175,28 +180,6 @@ async function stats(view: AdminView, query: URLSearchParams): Promise<Answer> {
     )
   }
   return query.get('format') === 'json' ? json(await statsJson(view, filter)) : text(await statsText(view, filter))
-}
-
-function explainPath(view: AdminView, query: URLSearchParams): Answer {
-  const url = query.get('url')
-  if (url === null || !URL.canParse(url, 'http://unnamed.invalid'))
-    return text('url: missing or not a URL, allowed: http://service/path, or a path with direction=gateway\n', 400)
-  const gateway = view.node.role === 'gateway'
-  const headers = Object.fromEntries(
-    query
-      .getAll('header')
-      .map(header => [
-        header.slice(0, header.indexOf(':')).trim().toLowerCase(),
-        header.slice(header.indexOf(':') + 1).trim(),
-      ]),
-  )
-  const question: Question = {
-    method: query.get('method') ?? 'GET',
-    url,
-    headers,
-    direction: gateway ? 'gateway' : 'outbound',
-  }
-  return json(view.explain(question))
 }
 
 function logging(view: AdminView, query: URLSearchParams): Answer {

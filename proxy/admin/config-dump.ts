@@ -1,6 +1,9 @@
 import { envoyClusters } from '../../protocol/envoy/clusters.ts'
 import { envoyListener, type ListenerShape } from '../../protocol/envoy/listeners.ts'
+import { envoyRbac } from '../../protocol/envoy/rbac.ts'
 import { envoyGatewayRouteConfig, envoyRouteConfig } from '../../protocol/envoy/routes.ts'
+import { envoyDownstreamTls, envoyUpstreamTls } from '../../protocol/envoy/tls.ts'
+import type { Upstream } from '../../protocol/snapshot.ts'
 import type { AdminView, ListenerView } from './view.ts'
 
 /** GET /config_dump: the policy in force in the shapes of Envoy's admin.v3.ConfigDump, so that tools and eyes trained on Envoy read it. */
@@ -29,7 +32,9 @@ export function configDump(view: AdminView): unknown {
       {
         '@type': 'type.googleapis.com/envoy.admin.v3.ClustersConfigDump',
         version_info: version,
-        dynamic_active_clusters: upstreams.flatMap(envoyClusters).map(cluster => ({ version_info: version, cluster })),
+        dynamic_active_clusters: upstreams
+          .flatMap(upstream => envoyClusters(upstream, upstreamTls(view, upstream)))
+          .map(cluster => ({ version_info: version, cluster })),
       },
       {
         '@type': 'type.googleapis.com/envoy.admin.v3.ListenersConfigDump',
@@ -47,8 +52,33 @@ export function configDump(view: AdminView): unknown {
   }
 }
 
+/** How an upstream is reached over TLS; undefined: it is not. */
+function upstreamTls(view: AdminView, { tls, peerSpiffeId }: Upstream): Record<string, unknown> | undefined {
+  if (peerSpiffeId !== undefined) {
+    const own = view.certificates().find(({ use }) => use === 'mesh')
+    const { chainPem = '', roots = [], minVersion = 'TLSv1.3' } = own ?? {}
+    return envoyUpstreamTls({ chainPem, roots, minVersion, peer: { exact: peerSpiffeId } }, '')
+  }
+  if (tls === undefined) return undefined
+  const roots = tls.caPem === undefined ? [] : [tls.caPem]
+  return envoyUpstreamTls({ chainPem: '', roots, minVersion: 'TLSv1.2', peer: undefined }, tls.serverName ?? '')
+}
+
+/** What a listener shows and asks for; undefined: clear text alone. */
+function downstreamTls(view: AdminView, direction: ListenerView['direction']): Record<string, unknown> | undefined {
+  const use = direction === 'inbound' ? 'mesh' : 'gateway'
+  const { listener, identity } = view.policy()
+  if (direction === 'outbound' || (use === 'mesh' && listener?.mtls === 'off')) return undefined
+  const shown = view.certificates().find(certificate => certificate.use === use)
+  if (shown === undefined) return undefined
+  const peer =
+    use === 'mesh' ? { prefix: `spiffe://${identity?.trustDomain ?? listener?.trustDomain ?? ''}/` } : undefined
+  return envoyDownstreamTls({ ...shown, peer }, shown.requireClientCertificate)
+}
+
 function shapeOf(view: AdminView, listener: ListenerView): ListenerShape {
-  const { telemetry, listener: self } = view.policy()
+  const { telemetry, listener: self, intentions } = view.policy()
+  const judged = listener.direction === 'inbound' && intentions !== undefined
   return {
     name: listener.name,
     address: listener.address,
@@ -56,8 +86,11 @@ function shapeOf(view: AdminView, listener: ListenerView): ListenerShape {
     ...(listener.direction === 'inbound'
       ? { cluster: 'local_app' }
       : { routeConfig: listener.direction === 'gateway' ? (self?.service ?? listener.name) : 'outbound' }),
+    tls: downstreamTls(view, listener.direction),
+    alsoPlain: listener.direction === 'inbound' && self?.mtls === 'permissive',
     sample: telemetry?.sample ?? 1,
     spansCollector: view.spansUrl(),
     sharedSpanContext: telemetry?.sharedSpanContext ?? false,
+    ...(judged ? { filters: [envoyRbac(intentions, self?.trustDomain ?? '')] } : {}),
   }
 }

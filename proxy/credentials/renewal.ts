@@ -18,6 +18,9 @@ import { newKey } from './key-pair.ts'
 import { reissueDelayMs, renewalDelayMs, retryDelayMs } from './schedule.ts'
 
 const LOG_PERIOD_MS = 60_000
+/** setTimeout takes 24 days at most; and a machine that slept wakes to a certificate that is due. */
+const TIMER_MAX_MS = 3_600_000
+const TIMER_SLACK_MS = 5
 
 export interface RenewalParts {
   /** https URL of control. */
@@ -80,9 +83,11 @@ export function keepRenewed(parts: RenewalParts): Renewal {
     if (closed) return
     dueMs = clock.now() + delayMs
     cancel()
-    cancel = clock.after(Math.min(delayMs, 3_600_000), () =>
-      clock.now() < dueMs ? schedule(dueMs - clock.now()) : void renew(),
-    )
+    cancel = clock.after(Math.min(delayMs, TIMER_MAX_MS), () => {
+      const leftMs = dueMs - clock.now()
+      if (leftMs > TIMER_SLACK_MS) schedule(leftMs)
+      else void renew()
+    })
   }
 
   async function renew(): Promise<void> {

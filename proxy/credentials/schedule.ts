@@ -2,6 +2,8 @@
 
 const RETRY_BASE_MS = 500
 const RETRY_MAX_MS = 60_000
+/** Without a certificate that is valid nothing else can be done. */
+const RETRY_WITHOUT_MAX_MS = 5000
 const REISSUE_SPREAD_MS = 5000
 const WAIT_LEAST_MS = 20
 
@@ -15,10 +17,13 @@ export function renewalDelayMs(
   return Math.max(WAIT_LEAST_MS, receivedMs + lifeMs * (0.45 + 0.1 * random) - nowMs)
 }
 
-/** After a failure: doubled each time with jitter; where less is left, in tenths of that, so that a short life still allows several tries. */
+/**
+ * After a failure: doubled each time with jitter; where less is left, in tenths of that, so that a short life still allows several tries.
+ * `leftMs` of the present certificate, 0 and less: there is none.
+ */
 export function retryDelayMs(failures: number, leftMs: number, random: number): number {
   const grownMs = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(failures, 16))
-  const cappedMs = leftMs > 0 ? Math.min(grownMs, leftMs / 10) : grownMs
+  const cappedMs = Math.min(grownMs, leftMs > 0 ? leftMs / 10 : RETRY_WITHOUT_MAX_MS)
   return Math.max(WAIT_LEAST_MS, cappedMs * (0.5 + random / 2))
 }
 

@@ -75,7 +75,8 @@ export class ReceivingHeads {
     } catch (error) {
       this.#state.bug(stream, error)
     }
-    if (stream.user === undefined && !stream.closed)
+    // An answer that is complete, though it may wait for a window, needs nobody.
+    if (stream.user === undefined && !stream.closed && !stream.ended)
       this.#state.bug(stream, new Error('onRequest left an open stream without a user'))
     return !this.#state.ended
   }

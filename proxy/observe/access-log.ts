@@ -67,6 +67,7 @@ function jsonLine(exchange: Exchange, outcome: Outcome, time: string): string {
     requestBytes: outcome.requestBytes,
     responseBytes: outcome.responseBytes,
     source: exchange.source,
+    intention: exchange.intention,
     upstream: exchange.service,
     version: exchange.version,
     route: exchange.route,

@@ -26,8 +26,16 @@ const HEARD_AFTER_MS = 1000
 const PARTING_MS = 500
 const REASON_BYTES_MAX = 300
 
-/** Opens a stream to the collector at `url`; `take` gives the next line, or undefined when there is none now. */
-export function openReportStream(url: string, clock: Clock, take: () => string | undefined): ReportStream {
+/**
+ * Opens a stream to the collector at `url`; `take` gives the next line, or undefined when there is none now. `proof` is asked once, for
+ * what proves who reports; undefined: nothing does.
+ */
+export function openReportStream(
+  url: string,
+  clock: Clock,
+  take: () => string | undefined,
+  proof: () => Promise<string | undefined>,
+): ReportStream {
   const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 2000 }, pipelining: 0 })
   const breakOff = new AbortController()
   let takenMs = clock.now()
@@ -39,7 +47,7 @@ export function openReportStream(url: string, clock: Clock, take: () => string |
     firstTakenMs ??= takenMs
     return line
   })
-  const over = post(new URL('/v1/reports', url), agent, feed, breakOff.signal).finally(() => feed.cut())
+  const over = post(new URL('/v1/reports', url), agent, feed, breakOff.signal, proof).finally(() => feed.cut())
   const part = async (): Promise<void> => {
     let cancel = () => {}
     const late = new Promise<void>(resolve => {
@@ -70,15 +78,26 @@ export function openReportStream(url: string, clock: Clock, take: () => string |
   }
 }
 
-async function post(url: URL, dispatcher: Agent, body: AsyncIterable<string>, signal: AbortSignal): Promise<string> {
+async function post(
+  url: URL,
+  dispatcher: Agent,
+  body: AsyncIterable<string>,
+  signal: AbortSignal,
+  proof: () => Promise<string | undefined>,
+): Promise<string> {
   try {
+    const proven = await proof()
     const answer = await request(url, {
       method: 'POST',
       // undici takes any async iterable; its types know only Node's streams.
       body: body as unknown as Uint8Array,
       dispatcher,
       signal,
-      headers: { 'content-type': 'application/x-ndjson', b3: '0' },
+      headers: {
+        'content-type': 'application/x-ndjson',
+        b3: '0',
+        ...(proven === undefined ? {} : { authorization: `Bearer ${proven}` }),
+      },
     })
     return `the collector answered ${answer.statusCode}: ${await shortText(answer.body, REASON_BYTES_MAX)}`
   } catch (error) {

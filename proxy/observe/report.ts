@@ -20,6 +20,8 @@ export interface ReportParts {
   fuses: () => (service: string, endpoint: string) => boolean | undefined
   /** Epoch in force, and the last refusal if it still stands. */
   standing: () => { epoch: number; refused: { epoch: number; reason: string } | undefined }
+  /** What proves to the collector who reports; undefined: this proxy has no identity. */
+  proof: () => Promise<string | undefined>
   clock: Clock
   random: () => number
   log: Log
@@ -77,7 +79,8 @@ export function trafficReport(parts: ReportParts): TrafficReport {
 
   const open = (to: string): void => {
     const first = opening()
-    const opened = openReportStream(to, clock, () => (first.length > 0 ? first.shift()!() : nextLine()))
+    const take = () => (first.length > 0 ? first.shift()!() : nextLine())
+    const opened = openReportStream(to, clock, take, parts.proof)
     stream = opened
     void opened.over.then(why => {
       if (stream !== opened) return
@@ -89,7 +92,7 @@ export function trafficReport(parts: ReportParts): TrafficReport {
     })
   }
 
-  const take = (): void => {
+  const takeInterval = (): void => {
     const now = clock.now()
     const intervalMs = now - takenMs
     takenMs = now
@@ -102,7 +105,7 @@ export function trafficReport(parts: ReportParts): TrafficReport {
   }
 
   const report = (): void => {
-    take()
+    takeInterval()
     const now = clock.now()
     if (url !== undefined && stream === undefined && now >= notBeforeMs) open(url)
     if (stream === undefined) return
@@ -137,7 +140,7 @@ export function trafficReport(parts: ReportParts): TrafficReport {
     },
     async close() {
       stop()
-      take()
+      takeInterval()
       const last = stream
       stream = undefined
       await last?.close()

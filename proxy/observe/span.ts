@@ -144,6 +144,7 @@ function routeTags(exchange: Exchange): string {
 /** `error` stands only when it is one: a server's own failure, or a request that ended without an answer. */
 function outcomeTags(exchange: Exchange, outcome: Outcome): string {
   let tags = ''
+  if (exchange.intention !== '') tags += `,"intention":${text(exchange.intention)}`
   if (exchange.grpc) tags += grpcTags(exchange.grpcStatus)
   if (exchange.attempts > 1) tags += `,"retries":"${exchange.attempts - 1}"`
   if (outcome.flags !== '') tags += `,"response_flags":"${outcome.flags}"`

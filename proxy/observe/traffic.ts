@@ -4,7 +4,7 @@ import type { ReportKey, ReportRow } from '../../protocol/report.ts'
 import { bucketOf, SKETCH_BUCKETS, sparse } from '../../protocol/sketch.ts'
 import type { Attempt, Exchange, Outcome } from '../exchange.ts'
 import { type ErrorClass, errorClassOf, type Failure } from '../failures.ts'
-import { GRPC_STATUS_NAMES } from '../grpc.ts'
+import { countedStatus, GRPC_STATUS_NAMES } from '../grpc.ts'
 import { WordTree } from './word-tree.ts'
 
 /**
@@ -161,12 +161,14 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
     attemptOver(exchange, attempt) {
       if (exchange.direction === 'inbound' || callerLeft(attempt.failure)) return
       // The version that the split chose may have had nobody left: what counts is where the first attempt went.
-      const mayBeRetried = !exchange.over && (attempt.failure !== undefined || attempt.status >= 400)
+      const mayBeRetried =
+        !exchange.over && (attempt.failure !== undefined || attempt.status >= 400 || attempt.grpcStatus > 0)
       if (mayBeRetried && exchange.attempts <= 1) underWay.set(exchange, attempt.version)
       const traceId = exchange.sampled ? exchange.traceId : ''
+      const status = countedStatus(attempt.status, attempt.grpcStatus)
       rowOf(exchange.service, attempt.version, attempt.endpointId, exchange.route).add(
-        attempt.status,
-        errorClassOf(attempt.status, attempt.failure),
+        status,
+        errorClassOf(status, attempt.failure),
         attempt.durationMs,
         traceId,
       )
@@ -182,7 +184,8 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
       addTo(totalsOf(exchange.service, version), exchange, outcome, traceId, wallMs)
       if (exchange.direction === 'inbound' || callerLeft(outcome.failure)) return
       const row = rowOf(exchange.service, version, '', exchange.route)
-      row.add(outcome.status, errorClassOf(outcome.status, outcome.failure), outcome.durationMs, traceId)
+      const status = countedStatus(outcome.status, exchange.grpcStatus)
+      row.add(status, errorClassOf(status, outcome.failure), outcome.durationMs, traceId)
       row.retries += Math.max(0, exchange.attempts - 1)
       if (exchange.rescued) row.rescued++
     },

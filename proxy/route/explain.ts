@@ -1,22 +1,12 @@
 import type { Retries } from '../../protocol/snapshot.ts'
-import { type Direction, type Downstream, Exchange, type Fields, fieldOf, type RequestHead } from '../exchange.ts'
-import { normalizePath } from '../path.ts'
+import { exchangeOf, type Question } from '../asked-exchange.ts'
 import type { Policy } from './policy.ts'
 import { route } from './router.ts'
 import { stickyKeyOf } from './split.ts'
 
-/** A request that somebody asks about. */
-export interface Question {
-  method: string
-  /** `http://expense/api?x=1`, or a path when `direction` is gateway. */
-  url: string
-  headers: Readonly<Record<string, string>>
-  direction: Exclude<Direction, 'inbound'>
-}
-
 /** What it would meet, or why it goes nowhere. */
 export type Explanation =
-  | { status: 'refused'; flag: string; reason: string; detail: string; httpStatus: number }
+  | { status: 'refused'; flag: string; reason: string; detail: string; httpStatus: number; epoch: number }
   | {
       status: 'routed'
       service: string
@@ -31,9 +21,9 @@ export type Explanation =
       epoch: number
     }
 
-/** Explains with the very function that routes traffic. */
+/** Explains a request that leaves an application, or comes from outside, with the very function that routes traffic. */
 export function explain(policy: Policy, question: Question): Explanation {
-  const exchange = asked(question)
+  const exchange = exchangeOf(question)
   const refused = route(policy, exchange, '', () => 0)
   if (refused !== undefined)
     return {
@@ -42,6 +32,7 @@ export function explain(policy: Policy, question: Question): Explanation {
       reason: refused.reason,
       detail: refused.detail,
       httpStatus: refused.status,
+      epoch: policy.epoch,
     }
   const { upstream, split } = policy.upstreams.get(exchange.service)!
   const sticky =
@@ -66,33 +57,4 @@ export function explain(policy: Policy, question: Question): Explanation {
     retries: exchange.routeRetries ?? upstream.retries,
     epoch: policy.epoch,
   }
-}
-
-function asked({ method, url, headers, direction }: Question): Exchange {
-  const parsed = new URL(url, 'http://unnamed.invalid')
-  const fields: Fields = Object.entries(headers).flatMap(([name, value]) => [name.toLowerCase(), value])
-  const request: RequestHead = {
-    method,
-    target: normalizePath(`${parsed.pathname}${parsed.search}`),
-    authority: fieldOf(fields, 'host') ?? parsed.host,
-    scheme: 'http',
-    fields,
-    protocol: 'HTTP/1.1',
-    contentLength: 0,
-    hasBody: false,
-    upgrade: '',
-    expectContinue: false,
-    acceptsTrailers: false,
-  }
-  return new Exchange(direction, request, nobody, 0, 0, '')
-}
-
-/** Nobody waits for the answer of a question. */
-const nobody: Downstream = {
-  informational() {},
-  head() {},
-  data: () => true,
-  end() {},
-  abort() {},
-  resumeRequest() {},
 }

@@ -2,6 +2,7 @@ import { Compile } from 'typebox/compile'
 import { Identity } from '../../protocol/identity.ts'
 import { Intentions } from '../../protocol/intentions.ts'
 import { Listener, type SnapshotLine, Telemetry, Upstream } from '../../protocol/snapshot.ts'
+import { compileText, wholly } from '../match.ts'
 import { compileSplit, type Split } from './split.ts'
 import { compileRoutes, type RouteTable } from './table.ts'
 
@@ -73,7 +74,7 @@ export function applyLine(policy: Policy, line: SnapshotLine): Applied {
         gatewayRoutes = compileRoutes(listener?.routes ?? [])
       } else if (name === 'telemetry') telemetry = section === null ? undefined : checked(checks.telemetry, value)
       else if (name === 'identity') identity = section === null ? undefined : checked(checks.identity, value)
-      else if (name === 'intentions') intentions = section === null ? undefined : checked(checks.intentions, value)
+      else if (name === 'intentions') intentions = section === null ? undefined : checkedIntentions(value)
       else if (name.startsWith('upstream/')) {
         const service = name.slice('upstream/'.length)
         if (section === null) upstreams.delete(service)
@@ -88,6 +89,16 @@ export function applyLine(policy: Policy, line: SnapshotLine): Applied {
     status: 'applied',
     policy: { epoch, listener, telemetry, identity, intentions, upstreams, gatewayRoutes, sections },
   }
+}
+
+/** Rules are made ready in authorize/; a regex that does not compile must refuse the snapshot before that. */
+function checkedIntentions(value: unknown): Intentions {
+  const intentions = checked(checks.intentions, value)
+  for (const { pathRegex, headers, jwt } of intentions.rules) {
+    if (pathRegex !== undefined) wholly(pathRegex)
+    for (const text of [...Object.values(headers ?? {}), ...Object.values(jwt?.claims ?? {})]) compileText(text)
+  }
+  return intentions
 }
 
 /** Applies the first line of a stream, which carries everything: what it does not name is gone. */

@@ -2,8 +2,9 @@
 import type { Route } from '../../protocol/snapshot.ts'
 import { APP, type Exchange, type Stage } from '../exchange.ts'
 import { type Failure, failure } from '../failures.ts'
+import { hostOf } from '../match.ts'
+import { markOutside } from '../outside-mark.ts'
 import { normalizePath, pathOf } from '../path.ts'
-import { hostOf } from './match.ts'
 import type { Policy, PolicyInForce, UpstreamPolicy } from './policy.ts'
 import { pickByWeight, pickSticky, stickyKeyOf } from './split.ts'
 
@@ -25,8 +26,13 @@ export function createRouter({ policy, random, next, refuse }: RouterParts, serv
   return exchange => {
     exchange.request.target = normalizePath(exchange.request.target)
     const decided = route(policy.current, exchange, service, random)
-    if (decided === undefined) next(exchange)
-    else refuse(exchange, decided)
+    if (decided !== undefined) {
+      refuse(exchange, decided)
+      return
+    }
+    if (exchange.direction === 'gateway' && policy.current.upstreams.get(exchange.service)!.upstream.mesh)
+      markOutside(exchange.request.fields)
+    next(exchange)
   }
 }
 

@@ -8,7 +8,7 @@ import type { Exchange, Fields, ResponseHead } from '../exchange.ts'
 export interface Carrier {
   /** It may turn out that nothing was done with the request: then it can be sent again, whatever its method. */
   readonly mayRefuse: boolean
-  /** Sends the head. `ended`: the request is complete with it, and `end` says no more than that. */
+  /** Sends the head. `ended`: nothing follows it, and `end` says no more than that. */
   head(exchange: Exchange, ended: boolean): void
   /** False: congested, wait for onWritable. Nothing of `chunk` is kept but what a socket holds of a large one. */
   data(chunk: Buffer): boolean

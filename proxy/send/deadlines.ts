@@ -7,9 +7,12 @@ export class Deadlines {
   /** How long the whole may take, as asked; 0: as long as it likes. */
   readonly spanMs: number
   readonly tryTimeoutMs: number
+  /** The whole runs from the request's begin, whatever its body does: a deadline of gRPC. */
+  readonly fixed: boolean
 
   /** `deadlineMs` monotonic, `tryTimeoutMs` a length; 0 of either: none. */
-  constructor(startedMs: number, deadlineMs: number, tryTimeoutMs: number) {
+  constructor(startedMs: number, deadlineMs: number, tryTimeoutMs: number, fixed = false) {
+    this.fixed = fixed
     this.#wholeMs = deadlineMs
     this.spanMs = deadlineMs > 0 ? deadlineMs - startedMs : 0
     this.tryTimeoutMs = tryTimeoutMs
@@ -26,7 +29,7 @@ export class Deadlines {
 
   /** A piece of the request came in. Both run from its last byte: a slow upload is not the upstream's fault. */
   push(nowMs: number): void {
-    if (this.#wholeMs > 0) this.#wholeMs = nowMs + this.spanMs
+    if (this.#wholeMs > 0 && !this.fixed) this.#wholeMs = nowMs + this.spanMs
     if (this.#tryMs > 0) this.#tryMs = nowMs + this.tryTimeoutMs
   }
 

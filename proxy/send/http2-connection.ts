@@ -37,9 +37,9 @@ export class Http2UpstreamConnection implements Http2Owner, SocketUser, ByteSink
   #ready = false
   #ending = false
   #closed = false
-  /** Since when nothing came, or since a request was sent after that. */
+  /** When bytes last came, or a request was sent. */
   #quietSinceMs: number
-  /** A request was sent since bytes last came. */
+  /** Requests were sent since the last PING. */
   #asked = false
   #idleSinceMs: number
   #sweptMs: number
@@ -68,7 +68,8 @@ export class Http2UpstreamConnection implements Http2Owner, SocketUser, ByteSink
 
   noteRequest(): void {
     this.requests++
-    if (!this.#asked) this.#quietSinceMs = this.#owner.nowMs
+    // A connection that was idle is not silent yet; one that is silent does not become less so by what we send.
+    if (this.codec.streamsOpen === 1) this.#quietSinceMs = this.#owner.nowMs
     this.#asked = true
   }
 
@@ -89,7 +90,6 @@ export class Http2UpstreamConnection implements Http2Owner, SocketUser, ByteSink
     const { nowMs } = this.#owner
     this.reads++
     this.#quietSinceMs = nowMs
-    this.#asked = false
     try {
       this.codec.feed(chunk, nowMs)
     } catch (error) {
@@ -202,9 +202,19 @@ export class Http2UpstreamConnection implements Http2Owner, SocketUser, ByteSink
     }
     if (codec.streamsOpen > 0) {
       this.#idleSinceMs = nowMs
-      const { pingAfterMs, pingIdleMs } = this.#owner.settings
-      // Nothing but a question tells an endpoint that is slow from one that is gone without a word.
-      if (nowMs - this.#quietSinceMs > (this.#asked ? pingAfterMs : pingIdleMs)) codec.ping()
-    } else if (idleTimeoutMs > 0 && this.#ready && nowMs - this.#idleSinceMs > idleTimeoutMs) this.drain()
+      this.#askWhenQuiet(nowMs)
+    } else {
+      this.#asked = false
+      if (idleTimeoutMs > 0 && this.#ready && nowMs - this.#idleSinceMs > idleTimeoutMs) this.drain()
+    }
+  }
+
+  /** Nothing but a question tells an endpoint that is slow from one that is gone without a word. */
+  #askWhenQuiet(nowMs: number): void {
+    const { pingAfterMs, pingIdleMs } = this.#owner.settings
+    if (nowMs - this.#quietSinceMs <= (this.#asked ? pingAfterMs : pingIdleMs)) return
+    this.#asked = false
+    this.#quietSinceMs = nowMs
+    this.codec.ping()
   }
 }

@@ -248,6 +248,13 @@ export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
 
   // ---- room, time and the end
 
+  get streams(): number {
+    let sum = 0
+    for (const connection of this.#open) sum += connection.codec.streamsOpen
+    for (const connection of this.#ending) sum += connection.codec.streamsOpen
+    return sum
+  }
+
   /** A connection that carries nothing, to be closed where another is wanted more. */
   get idle(): Http2UpstreamConnection | undefined {
     return this.#open.find(connection => connection.isIdle)

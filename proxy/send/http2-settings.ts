@@ -4,9 +4,9 @@ import type { Http2Limits } from '../http2/limits.ts'
 export interface Http2UpstreamSettings {
   /** To one endpoint, at once. A further one is opened when the streams of the others are all taken; those that end do not count. */
   connectionsPerEndpointMax: number
-  /** A request is under way and nothing came for so long: a PING asks whether the endpoint is still there. */
+  /** A request was sent and nothing came for so long: a PING asks, once, whether the endpoint is still there (limit pingTimeoutMs). */
   pingAfterMs: number
-  /** The same where nothing was sent either. Servers of gRPC end connections that ask more often than every five minutes. */
+  /** The same where no further request was sent meanwhile. Servers of gRPC end connections that ask more often than every five minutes. */
   pingIdleMs: number
   /** What an endpoint may do to us; the rest as for everybody. */
   limits: Partial<Http2Limits>

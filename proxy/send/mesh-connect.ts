@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls'
+import { connect as connectTls, type SecureContext } from 'node:tls'
 import { parseAddress } from '../../runtime/address.ts'
 import { judgePeer } from '../peer-certificate.ts'
 import { TlsRefusal } from '../tls-faults.ts'
@@ -46,24 +46,28 @@ export function meshConnect({ credentials, wall, problem }: MeshConnectParts): C
       return failed(new TlsRefusal('no_own_certificate', problem()), stats)
     const key = `${address} ${expected}`
     const session = sessions.take(key, wall())
+    // Of a resumed session Node tells no certificate, nor asks checkServerIdentity: it is the one that the session began with.
+    let certificate = session?.certificate
     const place = { host: target.host, port: target.port, noDelay: true, allowHalfOpen: true }
     const socket = connectTls({
       ...place,
       secureContext: own.client,
       rejectUnauthorized: true,
       ALPNProtocols: [...(security.alpn ?? ALPN_HTTP1)],
-      checkServerIdentity: (_, { raw }) => refusalOf(new X509Certificate(raw), own.trustDomain, expected, wall()),
-      ...(session === undefined ? {} : { session }),
+      checkServerIdentity(_, { raw }) {
+        certificate = new X509Certificate(raw)
+        return refusalOf(certificate, own.trustDomain, expected, wall())
+      },
+      ...(session === undefined ? {} : { session: session.ticket }),
     })
     countHandshake(socket, stats)
     socket.prependOnceListener('secureConnect', () => {
-      // Node asks checkServerIdentity only where a certificate was sent: a resumed session is judged by the one that it began with.
-      const refusal = socket.isSessionReused() ? refusalOfResumed(socket, own.trustDomain, expected, wall()) : undefined
+      const refusal = socket.isSessionReused() ? refusalOf(certificate, own.trustDomain, expected, wall()) : undefined
       if (refusal !== undefined) socket.destroy(refusal)
     })
     socket.on('session', (ticket: Buffer) => {
       // Of credentials that were replaced meanwhile nothing is to be taken up again.
-      if (credentials.current === own) sessions.keep(key, ticket, validUntilMs(socket))
+      if (credentials.current === own && certificate !== undefined) sessions.keep(key, { ticket, certificate })
     })
     return socket.on('data', onBytes)
   }
@@ -71,29 +75,15 @@ export function meshConnect({ credentials, wall, problem }: MeshConnectParts): C
 
 /** Why the far end is not whom we asked for; undefined: it is. */
 export function refusalOf(
-  certificate: X509Certificate,
+  certificate: X509Certificate | undefined,
   trustDomain: string,
   expected: string,
   wallMs: number,
 ): TlsRefusal | undefined {
+  if (certificate === undefined)
+    return new TlsRefusal('no_certificate', `expected ${expected}, but nobody proved anything`)
   const verdict = judgePeer(certificate, trustDomain, wallMs)
   if (verdict.status === 'refused') return new TlsRefusal(verdict.fault, `expected ${expected}: ${verdict.detail}`)
   if (verdict.spiffeId === expected) return undefined
   return new TlsRefusal('wrong_identity', `expected ${expected}, but ${verdict.spiffeId} answered`)
-}
-
-function refusalOfResumed(
-  socket: TLSSocket,
-  trustDomain: string,
-  expected: string,
-  wallMs: number,
-): TlsRefusal | undefined {
-  const certificate = socket.getPeerX509Certificate()
-  if (certificate === undefined)
-    return new TlsRefusal('no_certificate', `expected ${expected}: the resumed session names nobody`)
-  return refusalOf(certificate, trustDomain, expected, wallMs)
-}
-
-function validUntilMs(socket: TLSSocket): number {
-  return socket.getPeerX509Certificate()?.validToDate.getTime() ?? 0
 }

@@ -291,7 +291,9 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
       this.#stats.cxConnectTimeout++
       dial.timeOut(`no connection within ${connectTimeoutMs} ms`)
     }
+    this.#stats.http2StreamsActive = 0
     for (const http2 of this.#http2Pools) {
+      this.#stats.http2StreamsActive += http2.streams
       http2.sweep(nowMs, connectTimeoutMs, idleTimeoutMs)
       if (http2.isEmpty && http2.endpoint.gone) this.#http2Pools.delete(http2)
     }

@@ -1,5 +1,6 @@
 // Hot path: the head that goes to the upstream.
-import type { Exchange, Fields } from '../exchange.ts'
+import { type Exchange, type Fields, fieldOf } from '../exchange.ts'
+import { grpcTimeout, grpcTimeoutMs } from '../grpc.ts'
 import { framingToUpstream } from '../http1/framing.ts'
 import { connectionToUpstream } from '../http1/hop-by-hop.ts'
 import { serializeRequestHead } from '../http1/serialize.ts'
@@ -32,11 +33,30 @@ function withHost(fields: Fields, authority: string): Fields {
 const REQUEST_TIMEOUT = 'x-envoy-upstream-rq-timeout-ms'
 const TRY_TIMEOUT = 'x-envoy-upstream-rq-per-try-timeout-ms'
 
+const GRPC_TIMEOUT = 'grpc-timeout'
+
+/** A caller of gRPC says how long it waits; that stays in the request, and shrinks with every hop (see tellGrpcTimeout). */
+function takeGrpcTimeout(exchange: Exchange): void {
+  const value = fieldOf(exchange.request.fields, GRPC_TIMEOUT)
+  const askedMs = value === undefined ? -1 : grpcTimeoutMs(value)
+  if (askedMs < 0) return
+  const askedUntilMs = exchange.startedMs + askedMs
+  // From outside it may only make a deadline shorter.
+  const isBounded = exchange.direction === 'gateway' && exchange.deadlineMs > 0
+  exchange.deadlineMs = isBounded ? Math.min(exchange.deadlineMs, askedUntilMs) : askedUntilMs
+}
+
+/** Writes what is left of its time into a gRPC request that names one. */
+export function tellGrpcTimeout(fields: Fields, leftMs: number): void {
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === GRPC_TIMEOUT) fields[i + 1] = grpcTimeout(leftMs)
+}
+
 /**
  * Takes the timeouts that a caller within the mesh asks for out of the request: the whole one becomes the exchange's deadline (0: none),
  * the one of each try is returned in ms, -1 when it is not given. At a gateway they come from outside and are not looked at.
  */
 export function takeCallersTimeouts(exchange: Exchange): number {
+  if (exchange.grpc) takeGrpcTimeout(exchange)
   if (exchange.direction === 'gateway') return -1
   const { fields } = exchange.request
   let tryTimeoutMs = -1

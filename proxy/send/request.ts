@@ -2,15 +2,24 @@
 import type { Retries } from '../../protocol/snapshot.ts'
 import { type Exchange, type Fields, fieldOf, type ResponseHead, type UpstreamSide } from '../exchange.ts'
 import { type Failure, failure } from '../failures.ts'
+import { countedStatus, grpcStatusOf } from '../grpc.ts'
+import { whyFailed } from './answer-verdict.ts'
 import type { Applicant, Breakage, Carrier, Coming } from './carrier.ts'
 import type { Cluster } from './cluster.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
 import { asksForWebSocket } from './http2-heads.ts'
 import { RequestBody } from './request-body.ts'
-import { takeCallersTimeouts } from './request-head.ts'
+import { takeCallersTimeouts, tellGrpcTimeout } from './request-head.ts'
 import { connectEstablished } from './response-head.ts'
-import { isIdempotent, retryAfterMs, type TryEnd, wantsRetryOfEnd, wantsRetryOfStatus } from './retry.ts'
+import {
+  isIdempotent,
+  retryAfterMs,
+  type TryEnd,
+  wantsRetryOfEnd,
+  wantsRetryOfGrpc,
+  wantsRetryOfStatus,
+} from './retry.ts'
 import { decideRetry } from './retry-decision.ts'
 
 const NONE: readonly Endpoint[] = []
@@ -29,6 +38,9 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   readonly #retries: Retries
   /** As route/ decided; a try may go elsewhere when it is not pinned. */
   readonly #version: string
+  /** A call of gRPC whose retry conditions name a gRPC status: that is the word that it may be sent twice. */
+  readonly #repeatsCalls: boolean
+  readonly #hasGrpcTimeout: boolean
   readonly #body: RequestBody
   readonly #deadlines: Deadlines
   #carrier: Carrier | undefined = undefined
@@ -39,6 +51,8 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   #lastTried: Endpoint | undefined = undefined
   #probe = false
   #judged = false
+  /** Of the try under way, as far as it is known. */
+  #grpcStatus = -1
   /** Tries of which an endpoint may have seen a byte, and done something with it. */
   #processed = 0
   #stale = 0
@@ -61,8 +75,12 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     this.passage = passageOf(exchange)
     this.#body = new RequestBody(request.hasBody)
     this.#startedMs = exchange.startedMs
-    const tryTimeoutMs = askedTryTimeoutMs >= 0 ? askedTryTimeoutMs : this.#retries.perTryTimeoutMs
-    this.#deadlines = new Deadlines(exchange.startedMs, exchange.deadlineMs, tryTimeoutMs)
+    this.#repeatsCalls = exchange.grpc && wantsRetryOfGrpc(this.#retries, -1)
+    // A call of gRPC that will not be tried again may be a stream that begins when it begins: only its deadline holds for it.
+    const triesOnce = exchange.grpc && !this.#repeatsCalls
+    const tryTimeoutMs = askedTryTimeoutMs >= 0 ? askedTryTimeoutMs : triesOnce ? 0 : this.#retries.perTryTimeoutMs
+    this.#hasGrpcTimeout = exchange.grpc && fieldOf(request.fields, 'grpc-timeout') !== undefined
+    this.#deadlines = new Deadlines(exchange.startedMs, exchange.deadlineMs, tryTimeoutMs, this.#hasGrpcTimeout)
   }
 
   /** Sets out. Ends by itself: with the upstream's answer, or with one of the proxy's own. */
@@ -88,6 +106,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     this.#endpoint = endpoint
     this.#probe = membership.pickedProbe
     this.#judged = false
+    this.#grpcStatus = -1
     this.#startedMs = nowMs
     this.#deadlines.startTry(nowMs)
     exchange.endpointId = endpoint.id
@@ -146,10 +165,12 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       return
     }
     this.sent = exchange.requestEnded
+    if (this.#hasGrpcTimeout)
+      tellGrpcTimeout(exchange.request.fields, this.#deadlines.leftMs(this.#cluster.context.clock.now(), 0))
     carrier.head(exchange, !exchange.request.hasBody)
     this.#body.sendTo(carrier, this.sent)
     // What may never be sent again need not be kept.
-    if (!carrier.mayRefuse && !isIdempotent(this.method)) this.#body.forget()
+    if (!carrier.mayRefuse && !this.#maySendTwice) this.#body.forget()
     if (!this.sent) this.#resumeRequest()
   }
 
@@ -221,13 +242,19 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       this.#broke('invalid', 'it switched protocols without being asked to', nowMs)
       return false
     }
-    this.#judge(status >= 500 ? `status ${status}` : '', nowMs)
-    if (status >= 400 && this.#retriedStatus(head, nowMs)) return false
-    if (this.#retryNumber > 0 && status < 500) {
+    const grpcStatus = exchange.grpc ? grpcStatusOf(head.fields) : -1
+    this.#grpcStatus = grpcStatus
+    // How a call went that goes on is told by its end; a probe is not kept waiting for that.
+    const isOpenCall = exchange.grpc && grpcStatus < 0 && status === 200 && head.hasBody
+    if (!isOpenCall || this.#probe) this.#judge(whyFailed(status, grpcStatus), nowMs)
+    if ((status >= 400 || grpcStatus > 0) && this.#retriedAnswer(head, grpcStatus, nowMs)) return false
+    if (this.#retryNumber > 0 && countedStatus(status, grpcStatus) < 500) {
       exchange.rescued = true
       this.#cluster.stats.rqRetrySuccess++
     }
-    this.#deadlines.stopTry()
+    // A stream of gRPC lasts as long as its caller wants, if that says nothing else.
+    if (isOpenCall && !this.#hasGrpcTimeout) this.#deadlines.stop()
+    else this.#deadlines.stopTry()
     if (status === 101) this.#beginTunnel()
     exchange.respond(head)
     return true
@@ -253,6 +280,10 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       return
     }
     this.#carrier = undefined
+    if (exchange.grpc) {
+      if (trailers !== null) this.#grpcStatus = grpcStatusOf(trailers)
+      this.#judge(whyFailed(exchange.status, this.#grpcStatus), nowMs)
+    }
     this.#endTry(exchange.status, undefined, nowMs)
     this.#leave()
     exchange.responseEnd(nowMs, trailers)
@@ -315,8 +346,9 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     if (!wants || !this.#mayRetry(0, nowMs)) this.#refuse(cause, nowMs)
   }
 
-  #retriedStatus(head: ResponseHead, nowMs: number): boolean {
-    if (!wantsRetryOfStatus(this.#retries, head.status)) return false
+  #retriedAnswer(head: ResponseHead, grpcStatus: number, nowMs: number): boolean {
+    const isCallsStatus = grpcStatus > 0 && wantsRetryOfGrpc(this.#retries, grpcStatus)
+    if (!isCallsStatus && !wantsRetryOfStatus(this.#retries, head.status)) return false
     const waitMs = retryAfterMs(fieldOf(head.fields, 'retry-after'), this.#cluster.context.clock.wall())
     if (!this.#mayRetry(waitMs, nowMs)) return false
     this.#carrier = undefined
@@ -359,10 +391,14 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     })
   }
 
+  get #maySendTwice(): boolean {
+    return this.#repeatsCalls || isIdempotent(this.method)
+  }
+
   /** Not one byte reached an endpoint, or it may be sent twice and is still all here. */
   #repeatable(): boolean {
     if (this.#exchange.responding || this.#exchange.tunnelling) return false
-    return !this.#body.unrepeatable && (this.#processed === 0 || isIdempotent(this.method))
+    return !this.#body.unrepeatable && (this.#processed === 0 || this.#maySendTwice)
   }
 
   #judge(why: string, nowMs: number): void {
@@ -377,10 +413,11 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
   /** Called every now and then. */
   sweep(nowMs: number): void {
     // As long as the client owes us bytes that we would take, nobody else is late.
-    if (!this.#exchange.requestEnded && !this.#body.paused) return
+    const clientOwes = !this.#exchange.requestEnded && !this.#body.paused
+    if (clientOwes && !this.#deadlines.fixed) return
     const passed = this.#deadlines.passed(nowMs)
     if (passed === 'whole') this.#deadlinePassed(nowMs)
-    else if (passed === 'try' && this.#endpoint !== undefined) this.#tryTimedOut(nowMs)
+    else if (passed === 'try' && this.#endpoint !== undefined && !clientOwes) this.#tryTimedOut(nowMs)
   }
 
   #deadlinePassed(nowMs: number): void {
@@ -436,6 +473,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       endpointAddress: endpoint.address,
       version: endpoint.version,
       status,
+      grpcStatus: this.#grpcStatus,
       failure: cause,
       startedMs: this.#startedMs,
       durationMs: nowMs - this.#startedMs,

@@ -1,4 +1,4 @@
-import type { Retries } from '../../protocol/snapshot.ts'
+import type { Retries, RetryCondition } from '../../protocol/snapshot.ts'
 
 /** How a try ended that did not bring the answer. A bad answer counts as a reset: the connection is of no more use. */
 export type TryEnd = 'connect-failure' | 'refused-stream' | 'reset' | 'per-try-timeout'
@@ -27,6 +27,23 @@ export function wantsRetryOfStatus(retries: Retries, status: number): boolean {
     if (condition === '5xx' && status >= 500) return true
     if (condition === 'gateway-error' && status >= 502 && status <= 504) return true
     if (condition === 'retriable-status-codes' && retries.statusCodes.includes(status)) return true
+  }
+  return false
+}
+
+const GRPC_CONDITIONS: Readonly<Partial<Record<RetryCondition, number>>> = {
+  cancelled: 1,
+  'deadline-exceeded': 4,
+  'resource-exhausted': 8,
+  internal: 13,
+  unavailable: 14,
+}
+
+/** Whether a call of gRPC that ended with this status is asked to be retried. -1: any such status at all. */
+export function wantsRetryOfGrpc(retries: Retries, grpcStatus: number): boolean {
+  for (const condition of retries.on) {
+    const wanted = GRPC_CONDITIONS[condition]
+    if (wanted !== undefined && (grpcStatus === -1 || wanted === grpcStatus)) return true
   }
   return false
 }

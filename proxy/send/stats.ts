@@ -78,6 +78,8 @@ export interface ClusterStats {
   membershipTotal: number
   membershipHealthy: number
   readonly tls: TlsStats
+  /** Gauge: requests under way over HTTP/2, as of the last sweep. */
+  http2StreamsActive: number
   /** Of all its HTTP/2 connections. */
   readonly http2: Http2Stats
   /** 1 while too few endpoints are healthy, and so the fuse is ignored. */
@@ -121,6 +123,7 @@ export function emptyClusterStats(name: string): ClusterStats {
     membershipTotal: 0,
     membershipHealthy: 0,
     tls: emptyTlsStats(),
+    http2StreamsActive: 0,
     http2: emptyHttp2Stats(),
     panic: 0,
   }

@@ -206,7 +206,7 @@ test('a gateway is told of its routes and the services behind them', { timeout }
     kind: 'gateway',
   })
   const line = await gateway.until(each => each.sections !== undefined)
-  assert.deepEqual(Object.keys(line.sections!).sort(), ['listener', 'telemetry', 'upstream/report'])
+  assert.deepEqual(Object.keys(line.sections!).sort(), ['identity', 'listener', 'telemetry', 'upstream/report'])
 })
 
 test('a file that an editor replaces by a rename is read', { timeout }, async t => {

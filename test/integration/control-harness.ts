@@ -6,13 +6,14 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { ControlSettings } from '../../control/config.ts'
 import { type Control, createControl } from '../../control/control.ts'
 import type { Decision } from '../../protocol/decision.ts'
 import { bucketOf } from '../../protocol/sketch.ts'
 import type { Registration, Upstream } from '../../protocol/snapshot.ts'
 import type { Reporter, TickRow } from '../../protocol/tick.ts'
 import { systemClock } from '../../runtime/clock.ts'
-import { silentLog } from '../../runtime/log.ts'
+import { type Log, silentLog } from '../../runtime/log.ts'
 import { lineSplitter } from '../../runtime/ndjson.ts'
 
 /** A collector whose ticks the test makes. */
@@ -136,7 +137,13 @@ export interface StartedControl extends Control {
 }
 
 /** Control in this process, on a free port. */
-export async function startControl(t: TestContext, at: Place, collectors: readonly string[]): Promise<StartedControl> {
+export async function startControl(
+  t: TestContext,
+  at: Place,
+  collectors: readonly string[],
+  changes: Partial<ControlSettings> = {},
+  log: Log = silentLog,
+): Promise<StartedControl> {
   const control = await createControl(
     {
       config: at.config,
@@ -147,8 +154,21 @@ export async function startControl(t: TestContext, at: Place, collectors: readon
       logLevel: 'silent',
       logFormat: 'json',
       untilParentGone: false,
+      doors: 'open-loopback',
+      dc: 'dc1',
+      caSecret: undefined,
+      caCertificate: undefined,
+      caPrivateKey: undefined,
+      caRoot: undefined,
+      certificateLifetime: 3_600_000,
+      rotationPatience: 600_000,
+      joinTokenFile: undefined,
+      joinTokenFor: [],
+      readerTokenFile: undefined,
+      newAdminToken: false,
+      ...changes,
     },
-    { clock: systemClock, random: () => 0.5, log: silentLog },
+    { clock: systemClock, random: () => 0.5, log },
   )
   t.after(() => control.close())
   return { ...control, base: `http://${control.addresses.api}` }

@@ -178,6 +178,8 @@ test('proxies that have seen a higher epoch than ours are told everything above 
 
   const line = await caller.until(({ epoch = 0 }) => epoch > 77_000)
   assert.deepEqual(Object.keys(line.sections ?? {}).sort(), [
+    'identity',
+    'intentions',
     'listener',
     'telemetry',
     'upstream/expense',

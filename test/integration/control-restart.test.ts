@@ -40,6 +40,8 @@ async function spawnControl(t: TestContext, at: Place, collector: string) {
       at.data,
       '--listen',
       '127.0.0.1:0',
+      '--doors',
+      'open-loopback',
       '--collector',
       collector,
       '--log-level',

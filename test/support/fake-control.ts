@@ -2,12 +2,16 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { issueLeaf, pinOf, serialNumber } from '../../control/identity/certificates.ts'
 import { checkCsr } from '../../control/identity/csr.ts'
 import { controlSpiffeId, type Identity, type JoinToken, spiffeIdOf } from '../../protocol/identity.ts'
+import type { Intentions } from '../../protocol/intentions.ts'
 import type { SnapshotLine } from '../../protocol/snapshot.ts'
 import { type TestAuthority, testAuthority } from './certificates.ts'
+
+const everybody: Intentions = { default: 'allow', rules: [], jwt: {} }
 
 /** Control as far as proxies ask it who they are: roots, certificates, snapshots; with hands on what it says. */
 export interface FakeControl {
@@ -21,7 +25,7 @@ export interface FakeControl {
   lifetimeMs: number
   /** 0: as it should be; else the status that every request for a certificate gets. */
   refuseWith: number
-  /** Sections of a service's snapshot; `identity` is added. All its streams hear of it at once. */
+  /** Sections of a service's snapshot; `identity` is added, and intentions that let everybody in unless others are told. All its streams hear of it at once. */
   tell(service: string, sections: Record<string, unknown>): void
   /** Trusts these roots from now on, and issues from the last of them. */
   rotate(authorities: TestAuthority[]): void
@@ -40,6 +44,7 @@ export async function fakeControl(lifetimeMs = 3_600_000, trustDomain = 'demo.me
   const given: FakeControl['given'] = []
   const told = new Map<string, Record<string, unknown>>()
   const streams = new Map<ServerResponse, string>()
+  const sockets = new Set<Duplex>()
   let epoch = 0
   let server: Server | undefined
   let port = 0
@@ -53,7 +58,7 @@ export async function fakeControl(lifetimeMs = 3_600_000, trustDomain = 'demo.me
   }
 
   function snapshot(service: string): string {
-    const sections = { ...told.get(service), identity: identityFor(service) }
+    const sections = { intentions: everybody, ...told.get(service), identity: identityFor(service) }
     const line: SnapshotLine = {
       epoch,
       sections: Object.fromEntries(Object.entries(sections).map(([name, value]) => [name, { version: epoch, value }])),
@@ -140,6 +145,10 @@ export async function fakeControl(lifetimeMs = 3_600_000, trustDomain = 'demo.me
       else if (url.pathname === '/v1/snapshots') stream(url, request, response)
       else response.writeHead(404).end()
     })
+    opened.on('connection', socket => {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+    })
     await new Promise<void>(resolve => opened.listen(port, '127.0.0.1', resolve))
     port = (opened.address() as AddressInfo).port
     server = opened
@@ -149,8 +158,9 @@ export async function fakeControl(lifetimeMs = 3_600_000, trustDomain = 'demo.me
     const leaving = server
     server = undefined
     if (leaving === undefined) return Promise.resolve()
-    leaving.closeAllConnections()
-    return new Promise(resolve => leaving.close(() => resolve()))
+    const left = new Promise<void>(resolve => leaving.close(() => resolve()))
+    for (const socket of sockets) socket.destroy()
+    return left
   }
 
   const control: FakeControl = {

@@ -31,6 +31,7 @@ async function arrange(t: TestContext, codes: number[], shippedTo = 0) {
     clock,
     random: () => 1,
     shippedTo,
+    proof: async () => undefined,
     decisionsAfter: (id, limit) => decisions.filter(decision => decision.id > id).slice(0, limit),
     events: {
       decisionsShipped: () => happened.emit(shipper.shippedTo === 450 ? 'done' : 'some'),

@@ -71,7 +71,7 @@ test('decisions are found by service, page by page, newest first, and oldest fir
 })
 
 test('the log of decisions is bounded: the oldest go', t => {
-  const store = arrange(t).open({ decisionsMax: 100, waitingMax: 10 })
+  const store = arrange(t).open({ ...storeLimits, decisionsMax: 100, waitingMax: 10 })
   t.after(() => store.close())
   for (let id = 1; id <= 500; id++) store.write({ decisions: [decision(id)] })
   const kept = ids(store.decisions({ limit: 1000 }))
@@ -109,7 +109,7 @@ test('while the disk refuses, decisions wait in memory, are still told, and are 
 
 test('decisions that wait are bounded, and those that are lost are counted', t => {
   const { directory, open } = arrange(t)
-  const store = open({ decisionsMax: 100, waitingMax: 3 })
+  const store = open({ ...storeLimits, decisionsMax: 100, waitingMax: 3 })
   t.after(() => store.close())
   const blocker = new DatabaseSync(join(directory, 'control.db'))
   t.after(() => blocker.close())

@@ -50,7 +50,7 @@ const retries = fc.oneof(
 )
 const ejection = { baseEjection: short, maxEjection: long, maxEjected: share }
 const policy = {
-  protocol: fc.constantFrom('http', 'grpc'),
+  protocol: fc.constantFrom('http', 'http2', 'grpc'),
   timeout: duration,
   connectTimeout: duration,
   idleTimeout: duration,
@@ -81,11 +81,33 @@ const policy = {
   mtls: fc.constantFrom('strict', 'permissive', 'off'),
 }
 const route = optional({ match, rewrite: fc.record({ host: fc.constant('h.example') }), timeout: duration, retries })
-const allow = fc.array(
-  fc
-    .tuple(fc.constantFrom('*', 'gateway', 'edge'), optional({ methods }), fc.oneof(onePath, fc.constant({})))
-    .map(([from, rest, path]) => ({ from, ...rest, ...path })),
+const headers = fc.dictionary(fc.constantFrom('x-a', 'X-B', '__proto__'), textMatch)
+const jwt = fc.record(
+  { provider: fc.constant('login'), claims: fc.dictionary(word, textMatch) },
+  { requiredKeys: ['provider'] },
+)
+const rule = fc
+  .tuple(
+    fc.constantFrom('*', 'gateway', 'edge', 'spiffe://x/ns/*', 'spiffe://x/a'),
+    optional({ methods, headers, jwt, dryRun: fc.boolean() }),
+    fc.oneof(onePath, fc.constant({})),
+  )
+  .map(([from, rest, path]) => ({ from, ...rest, ...path }))
+const rules = fc.array(rule, { maxLength: 3 })
+const meshRules = fc.array(
+  fc.tuple(rule, fc.constantFrom('allow', 'deny')).map(([parts, action]) => ({ ...parts, to: '*', action })),
   { maxLength: 3 },
+)
+const jwtProvider = fc.record(
+  {
+    issuer: word,
+    audiences: fc.constant(['a', 'b']),
+    jwks: fc.constantFrom({ file: 'k.json' }, { url: 'https://k.example/jwks' }),
+    clockSkew: fc.constantFrom('0s', '1m'),
+    header: fc.constantFrom('Authorization', 'x-token'),
+    forward: fc.constantFrom({ sub: 'X-User', 'a.b': 'x-b' }, {}),
+  },
+  { requiredKeys: ['issuer', 'audiences', 'jwks'] },
 )
 const inside = optional({
   ...policy,
@@ -94,7 +116,9 @@ const inside = optional({
     optional({ weight: fc.oneof(fc.nat(100), fc.double({ min: 0, max: 100, noNaN: true })) }),
   ),
   routes: fc.array(route, { maxLength: 3 }),
-  allow,
+  allow: rules,
+  // A service in clear text may turn away everybody only: whom else, it could not tell.
+  deny: rules.map(list => list.map(one => ({ ...one, from: '*' }))),
 })
 const outside = fc.record(
   {
@@ -119,14 +143,15 @@ export const meshFiles = fc
         outsideContext: fc.constantFrom('continue', 'restart'),
       }),
       defaults: optional(policy),
-      intentions: optional({ default: fc.constantFrom('deny', 'allow') }),
+      intentions: optional({ default: fc.constantFrom('deny', 'allow'), rules: meshRules }),
+      jwt: fc.record({ login: jwtProvider }),
       services: fc.dictionary(name, fc.oneof({ weight: 5, arbitrary: inside }, outside, fc.constant(null)), {
         minKeys: 1,
       }),
       listen: fc.constantFrom('127.0.0.1:8080', '[::]:0'),
       gatewayRoutes: fc.array(route, { maxLength: 2 }),
     },
-    { requiredKeys: ['mesh', 'services', 'listen', 'gatewayRoutes'] },
+    { requiredKeys: ['mesh', 'services', 'listen', 'gatewayRoutes', 'jwt'] },
   )
   .map(({ listen, gatewayRoutes, ...file }) => {
     const service = Object.keys(file.services)[0]

@@ -45,12 +45,12 @@ describe('a route leads somewhere', () => {
   b(
     'requests are not sent to a tcp service',
     'routes: [{ to: { service: t } }]',
-    `${route}.to.service: found t, a tcp service, allowed: a service of protocol http or grpc`,
+    `${route}.to.service: found t, a tcp service, allowed: a service of protocol http, http2 or grpc`,
   )
   b(
     'a tcp service has no requests to route',
     'protocol: tcp, routes: [{ timeout: 1s }]',
-    'services.b.routes: found routes of a tcp service, allowed: routes with protocol http or grpc',
+    'services.b.routes: found routes of a tcp service, allowed: routes with protocol http, http2 or grpc',
   )
   b(
     'a rewritten prefix needs the prefix that it stands in for',

@@ -46,6 +46,7 @@ describe('everything has a default', () => {
       shift: { mode: 'automatic', holdForMs: 30_000, returnOverMs: 60_000, maxChangePerMinute: 1 },
       mtls: 'strict',
       allow: [],
+      deny: [],
     })
   })
   it('a mesh is one line', () => {
@@ -56,6 +57,8 @@ describe('everything has a default', () => {
       trustDomain: 'm.mesh',
       telemetry: { sample: 1, sharedSpanContext: false, outsideContext: 'continue' },
       intentionsDefault: 'deny',
+      intentionRules: [],
+      jwt: new Map(),
       services: new Map(),
       gateways: new Map(),
     })

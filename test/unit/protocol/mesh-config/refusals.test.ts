@@ -211,12 +211,12 @@ describe('fields', () => {
     [
       'an unknown field near to none names all',
       'intentions: { ▸zzzzzz: 1 }',
-      'intentions.zzzzzz: there is no such field. Allowed: default',
+      'intentions.zzzzzz: there is no such field. Allowed: default or rules',
     ],
     [
       'a required field that was only misspelt is not missing as well',
       'gateways: { edge: { ▸lisen: "a:1" } }',
-      'gateways.edge.lisen: there is no such field. Did you mean listen? Allowed: listen or routes',
+      'gateways.edge.lisen: there is no such field. Did you mean listen? Allowed: listen, routes or tls',
     ],
     [
       'a required field is missed',
@@ -226,7 +226,7 @@ describe('fields', () => {
     [
       'a merge key says what to do instead',
       'defaults: &d {}\nservices: { a: { ▸<<: *d, allow: [{ from: "*" }] } }',
-      'services.a["<<"]: there is no such field. Merge keys are not supported: what services share goes under defaults. Allowed: versions, routes, protocol, timeout, connectTimeout, idleTimeout, retries, loadBalancing, passiveHealthCheck, outlier, limits, slo, shift, mtls, allow, endpoints or tls',
+      'services.a["<<"]: there is no such field. Merge keys are not supported: what services share goes under defaults. Allowed: versions, routes, protocol, timeout, connectTimeout, idleTimeout, retries, loadBalancing, passiveHealthCheck, outlier, limits, slo, shift, mtls, allow, deny, endpoints or tls',
     ],
     [
       'a match without a field is a slip',

@@ -48,6 +48,7 @@ export const attemptOf = (endpointId: string, version = 'v1', status = 200, fail
   endpointAddress: '10.0.0.1:80',
   version,
   status,
+  grpcStatus: -1,
   failure,
   startedMs: 1000,
   durationMs: 2,

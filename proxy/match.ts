@@ -1,7 +1,7 @@
 // Hot path: compiled once per policy, run once per request.
-import type { RouteMatch } from '../../protocol/snapshot.ts'
-import type { TextMatch } from '../../protocol/text-match.ts'
-import { fieldOf, type RequestHead } from '../exchange.ts'
+import type { RouteMatch } from '../protocol/snapshot.ts'
+import type { TextMatch } from '../protocol/text-match.ts'
+import { fieldOf, type RequestHead } from './exchange.ts'
 
 /** Whether a request meets a condition; `path` is the normalised path without query. */
 export type Condition = (request: RequestHead, path: string) => boolean
@@ -30,7 +30,7 @@ export function compileConditions(match: RouteMatch): Condition | undefined {
 }
 
 /** A regex has to match the whole text, as Envoy's safe_regex does. */
-function wholly(source: string): RegExp {
+export function wholly(source: string): RegExp {
   return new RegExp(`^(?:${source})$`)
 }
 
@@ -57,7 +57,8 @@ function queryCondition(name: string, text: TextMatch): Condition {
   }
 }
 
-function compileText(text: TextMatch): (value: string | undefined) => boolean {
+/** One comparison; `undefined`: nothing is there. Throws where a regex does not compile. */
+export function compileText(text: TextMatch): (value: string | undefined) => boolean {
   if (text.present === false) return value => value === undefined
   if (text.exact !== undefined) return value => value === text.exact
   if (text.prefix !== undefined) {

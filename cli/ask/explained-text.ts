@@ -1,0 +1,41 @@
+import { styleText } from 'node:util'
+import type { Explained } from './explained.ts'
+
+/** What a person reads: a word at the left, what it comes to at its right. */
+export function describe(told: Explained, colours: boolean): string {
+  const row = (word: string, value: string) =>
+    `${colours ? styleText('bold', word.padEnd(10)) : word.padEnd(10)} ${value}`
+  const by = [
+    told.route && `as ${told.route.by} routes it, policy epoch ${told.route.epoch}`,
+    told.call && `as ${told.call.by} judges it, policy epoch ${told.call.epoch}`,
+  ].filter(line => line !== undefined)
+  return [...routeRows(told.route, row), ...callRows(told, row), ...by].join('\n')
+}
+
+type Row = (word: string, value: string) => string
+
+function routeRows(route: Explained['route'], row: Row): string[] {
+  if (route === undefined) return [row('route', 'no proxy of the caller is connected: nobody routes it')]
+  if (route.status === 'refused')
+    return [row('refused', `with ${route.httpStatus} (${route.flag} ${route.reason}): ${route.detail}`)]
+  const { versions, endpoints, retries, timeoutMs } = route
+  const shares = Object.entries(versions).map(([version, share]) => `${version} ${(100 * share).toFixed(1)} %`)
+  return [
+    row('service', `${route.service} (route ${route.route}, path ${route.path})`),
+    row('version', `${shares.join(', ') || 'none has weight'}, chosen by ${route.chosenBy}`),
+    ...endpoints.map(({ id, address, version, health }) => row('endpoint', `${id} ${address} ${version} ${health}`)),
+    row('timeout', timeoutMs === 0 ? 'none' : `${timeoutMs} ms`),
+    row('retries', retries.attempts === 0 ? 'off' : `${retries.attempts} on ${retries.on.join(', ')}`),
+  ]
+}
+
+function callRows({ route, call }: Explained, row: Row): string[] {
+  if (call === undefined) {
+    const asked = route?.status === 'routed' ? `no proxy of ${route.service} judges it` : 'nobody is asked to judge it'
+    return [row('intention', asked)]
+  }
+  const place = call.line > 0 ? ` (${call.file}:${call.line})` : ''
+  const verdict = call.verdict === 'allow' ? 'allowed' : `denied with ${call.httpStatus}`
+  const dryRun = call.dryRun.length === 0 ? [] : [row('dry-run', `${call.dryRun.join(', ')} would have decided`)]
+  return [row('intention', `${verdict} by ${call.intention || 'nobody'}${place}: ${call.reason}`), ...dryRun]
+}

@@ -1,0 +1,92 @@
+import type { CallExplanation } from '../../proxy/authorize/explain.ts'
+import type { Explanation } from '../../proxy/route/explain.ts'
+import { AskError, getJson } from './client.ts'
+
+/** A request that somebody asks about. */
+export interface Asked {
+  method: string
+  url: string
+  from: string
+  to: string | undefined
+  /** `name:value`. */
+  headers: readonly string[]
+  claims: string | undefined
+}
+
+/** What it would meet on its way, told by those who would carry it. */
+export interface Explained {
+  /** As the caller's proxy routes it; undefined: none of his is connected. */
+  route: (Explanation & { by: string }) | undefined
+  /** As a proxy of who is called judges it; undefined: none is connected, or it goes out of the mesh. */
+  call: (CallExplanation & { by: string; file: string; line: number }) | undefined
+}
+
+interface ListedProxy {
+  instance: string
+  service: string
+  admin: string | null
+}
+
+/** Where control is asked, and what opens its door. */
+interface ControlDoor {
+  url: string
+  token: string | undefined
+}
+
+/** Asks the proxies at both ends. An AskError when neither is there. */
+export async function explained(control: ControlDoor, asked: Asked): Promise<Explained> {
+  const { proxies } = await getJson<{ proxies: ListedProxy[] }>(new URL('/v1/proxies', control.url), control.token)
+  const proxyOf = (service: string | undefined) =>
+    proxies.find(proxy => proxy.service === service && proxy.admin !== null)
+  const caller = proxyOf(asked.from)
+  const route = caller && { ...(await getJson<Explanation>(routeQuestion(caller, asked))), by: caller.instance }
+  const routed = route?.status === 'routed' ? route : undefined
+  const called = routed?.service ?? asked.to
+  const callee = proxyOf(called)
+  if (caller === undefined && callee === undefined) {
+    const names = [...new Set(proxies.map(({ service }) => service))].join(', ') || 'none'
+    throw new AskError(`no proxy of ${asked.from} with an admin interface is connected; there are: ${names}`)
+  }
+  if (callee === undefined) return { route, call: undefined }
+  const path = routed?.path ?? pathOf(asked.url)
+  const call = await getJson<CallExplanation>(callQuestion(callee, asked, path))
+  return { route, call: { ...call, by: callee.instance, ...(await placeOf(control, call)) } }
+}
+
+function routeQuestion(caller: ListedProxy, { method, url, to, headers }: Asked): URL {
+  const question = new URL('/explain', `http://${caller.admin}`)
+  question.searchParams.set('method', method)
+  question.searchParams.set('url', to !== undefined && url.startsWith('/') ? `http://${to}${url}` : url)
+  for (const header of headers) question.searchParams.append('header', header)
+  return question
+}
+
+function callQuestion(callee: ListedProxy, { method, from, headers, claims }: Asked, path: string): URL {
+  const question = new URL('/explain', `http://${callee.admin}`)
+  question.searchParams.set('method', method)
+  question.searchParams.set('url', `http://${callee.service}${path}`)
+  question.searchParams.set('source', from)
+  for (const header of headers) question.searchParams.append('header', header)
+  if (claims !== undefined) question.searchParams.set('claims', claims)
+  return question
+}
+
+function pathOf(url: string): string {
+  const { pathname, search } = new URL(url, 'http://unnamed.invalid')
+  return pathname + search
+}
+
+/** Where the rule that decides is written; line 0 where that is not known. */
+async function placeOf(
+  control: ControlDoor,
+  { service, intention }: CallExplanation,
+): Promise<{ file: string; line: number }> {
+  const url = new URL(`/v1/services/${encodeURIComponent(service)}/intentions`, control.url)
+  try {
+    const { file, rules } = await getJson<{ file: string; rules: { name: string; line: number }[] }>(url, control.token)
+    return { file, line: rules.find(({ name }) => name === intention)?.line ?? 0 }
+  } catch (error) {
+    if (!(error instanceof AskError)) throw error
+    return { file: '', line: 0 }
+  }
+}

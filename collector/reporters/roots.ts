@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs'
+import { request } from 'undici'
+import { TrustedRoots } from '../../protocol/identity.ts'
+import { readerOf } from '../../protocol/read.ts'
+import { certificatesIn } from '../../runtime/certificate-proof.ts'
+import type { Clock } from '../../runtime/clock.ts'
+import { shortText } from '../../runtime/short-text.ts'
+
+/** The roots of the mesh, as far as they are known. */
+export interface Roots {
+  /** PEM, one certificate each; empty: none was heard yet. */
+  readonly current: readonly string[]
+  /** What is wrong; '' when all is well. */
+  readonly problem: string
+  /** They may have changed: looks now, unless somebody just did. */
+  refresh(): Promise<void>
+  close(): void
+}
+
+const ANSWER_BYTES_MAX = 1024 * 1024
+const ASK_EVERY_MS = 10_000
+/** While nothing was heard yet, and at most this often when a proof leads to an unknown root. */
+const ASK_SOON_MS = 1000
+
+const readRoots = readerOf(TrustedRoots, ANSWER_BYTES_MAX)
+
+/** `where`: the base URL of control, which is asked again and again, or a PEM file, which is read again. */
+export function trustedRoots(where: string, clock: Clock): Roots {
+  let current: readonly string[] = []
+  let problem = `no root is known yet: ${where} was not asked`
+  let asking: Promise<void> | undefined
+  let askedMs = Number.NEGATIVE_INFINITY
+
+  const look = async (): Promise<void> => {
+    askedMs = clock.now()
+    try {
+      current = /^https?:/.test(where) ? await fromControl(where) : fromFile(where)
+      problem = ''
+    } catch (error) {
+      const since = current.length === 0 ? 'no root is known yet' : `${current.length} known before stay trusted`
+      problem = `${where}: ${(error as Error).message}; ${since}`
+    }
+  }
+  const refresh = (): Promise<void> => {
+    if (asking === undefined && clock.now() - askedMs >= ASK_SOON_MS)
+      asking = look().finally(() => {
+        asking = undefined
+      })
+    return asking ?? Promise.resolve()
+  }
+  const stop = clock.every(ASK_SOON_MS, () => {
+    if (current.length === 0 || clock.now() - askedMs >= ASK_EVERY_MS) void refresh()
+  })
+  void refresh()
+  return {
+    get current() {
+      return current
+    },
+    get problem() {
+      return problem
+    },
+    refresh,
+    close: stop,
+  }
+}
+
+async function fromControl(url: string): Promise<string[]> {
+  const { statusCode, body } = await request(new URL('/v1/identity/roots', url), {
+    headersTimeout: 2000,
+    bodyTimeout: 2000,
+  })
+  const text = await shortText(body, ANSWER_BYTES_MAX)
+  if (statusCode !== 200) throw new Error(`control answered ${statusCode}: ${text.slice(0, 200)}`)
+  const read = readRoots(text)
+  if (read.status === 'invalid') throw new Error(`control's answer does not hold: ${read.reason}`)
+  return read.value.roots.filter(pem => certificatesIn(pem).length === 1)
+}
+
+function fromFile(path: string): string[] {
+  const found = certificatesIn(readFileSync(path, 'utf8')).map(certificate => certificate.toString())
+  if (found.length === 0) throw new Error('the file holds no certificate')
+  return found
+}
