@@ -33,6 +33,7 @@ export const GRPC_STATUS_NAMES = [
 ] as const
 
 const UNKNOWN = 2
+export const GRPC_DEADLINE_EXCEEDED = 4
 const GRPC_STATUS_MAX = 16
 
 /** The value of grpc-status among fields: -1 when there is none, 2 (UNKNOWN) when it is no status that gRPC knows. */

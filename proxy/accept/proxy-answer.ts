@@ -1,6 +1,6 @@
 import { type Exchange, type Fields, fieldOf, type ResponseHead } from '../exchange.ts'
 import type { Failure, FailureFlag } from '../failures.ts'
-import { GRPC_CONTENT_TYPE, grpcMessage, grpcStatusOfHttp } from '../grpc.ts'
+import { GRPC_CONTENT_TYPE, GRPC_DEADLINE_EXCEEDED, grpcMessage, grpcStatusOfHttp } from '../grpc.ts'
 
 /** What outsiders are told of a failure: no address, no name of a host. */
 const publicDetail: Record<FailureFlag, string> = {
@@ -101,7 +101,7 @@ export function grpcAnswer(failure: Failure, context: AnswerContext): { head: Re
     'content-type',
     GRPC_CONTENT_TYPE,
     'grpc-status',
-    String(grpcStatusOfHttp(failure.status)),
+    String(failure.flag === 'UT' ? GRPC_DEADLINE_EXCEEDED : grpcStatusOfHttp(failure.status)),
     'grpc-message',
     grpcMessage(`${failure.reason}: ${messageOf(failure, context.outside)}`),
     'x-trimtab-reason',

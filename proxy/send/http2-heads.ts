@@ -1,7 +1,7 @@
 // Hot path: heads between the exchange's words and those of an HTTP/2 upstream.
-import { createHash } from 'node:crypto'
 import { type Exchange, type Fields, fieldOf, type ResponseHead } from '../exchange.ts'
 import type { RequestToSend, ResponseHead as WireHead } from '../http2/heads.ts'
+import { webSocketAccept } from '../websocket-accept.ts'
 
 export const WEBSOCKET = 'websocket'
 
@@ -66,14 +66,11 @@ function isProxyField(name: string): boolean {
   return name.length > 10 && name.startsWith('proxy-auth')
 }
 
-const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
-
 /** What a 2xx to an extended CONNECT means to a client that asked for an upgrade: a 101 that knows its key (RFC 6455, 4.2.2). */
 export function switchingProtocols(head: WireHead, request: Fields): ResponseHead {
   const key = fieldOf(request, 'sec-websocket-key')
   const fields = without(fieldsToPass(head), 'content-length')
-  if (key !== undefined)
-    fields.push('sec-websocket-accept', createHash('sha1').update(`${key}${ACCEPT_GUID}`).digest('base64'))
+  if (key !== undefined) fields.push('sec-websocket-accept', webSocketAccept(key))
   return { status: 101, reason: '', fields, contentLength: -1, hasBody: false, upgrade: WEBSOCKET }
 }
 

@@ -16,5 +16,11 @@ export const DEFAULT_HTTP2_UPSTREAM: Http2UpstreamSettings = {
   connectionsPerEndpointMax: 2,
   pingAfterMs: 5000,
   pingIdleMs: 301_000,
-  limits: { pingTimeoutMs: 5000 },
+  limits: {
+    pingTimeoutMs: 5000,
+    // Many clients share a connection: those who read slowly, a window each, must not stop it for the others. maxRequests bounds them.
+    unconsumedBytesMax: 256 * 1024 * 1024,
+    // A server with small windows is somebody's choice, not an attack.
+    windowUpdatesBurst: 10_000,
+  },
 }

@@ -38,7 +38,11 @@ export function createSender(parts: SenderParts): Sender {
   const context: SenderContext = {
     connect: connectSocket,
     ...parts,
-    http2: { ...DEFAULT_HTTP2_UPSTREAM, ...parts.http2 },
+    http2: {
+      ...DEFAULT_HTTP2_UPSTREAM,
+      ...parts.http2,
+      limits: { ...DEFAULT_HTTP2_UPSTREAM.limits, ...parts.http2?.limits },
+    },
   }
   const clusters = new Map<string, Cluster>()
   /** Gone from the policy, still with something under way. */

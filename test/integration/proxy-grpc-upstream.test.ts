@@ -127,6 +127,18 @@ test('grpc-timeout is the deadline, and what is left of it is told onward', asyn
   await until('its end', () => app.calls[0]!.broken !== undefined && proxy.outcomes.length === 1, Boolean, 5000)
 })
 
+test('a call whose time is over at the proxy hears DEADLINE_EXCEEDED', async t => {
+  const app = await http2Origin({})
+  const upstream = upstreamOf([app.address], { protocol: 'grpc', timeoutMs: 150 })
+  const { client } = await between(t, [], { upstream })
+  t.after(() => app.close())
+
+  const said = await client.say('hello')
+
+  assert.equal(said.code, status.DEADLINE_EXCEEDED)
+  assert.match(said.details, /^upstream-timeout: /)
+})
+
 test('a stream outlasts the timeout of its upstream once it has begun, if its caller named no deadline', async t => {
   const app = await appOf(t, {
     chat(call) {
