@@ -21,7 +21,7 @@ export interface Change extends TripRequest {
   expenseId: string
 }
 
-export type ExpenseMessage = Expense
+type ExpenseMessage = Expense
 
 const file = fileURLToPath(new URL('expense.proto', import.meta.url))
 const loaded = loadPackageDefinition(loadSync(file, { enums: String, defaults: true }))
