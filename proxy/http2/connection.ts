@@ -1,8 +1,8 @@
 // Hot path: one HTTP/2 connection (RFC 9113, 7541, 8441), either side of it. No IO, no clock, no randomness.
 import type { Fields } from '../exchange.ts'
 import { writeSettings, writeText } from './frame-writer.ts'
-import { Goodbye } from './goodbye.ts'
 import type { RequestToSend } from './heads.ts'
+import { Lifetime } from './lifetime.ts'
 import { DEFAULT_HTTP2_LIMITS, type Http2Limits } from './limits.ts'
 import type { ByteSink } from './output.ts'
 import type { Http2Owner } from './owner.ts'
@@ -34,13 +34,15 @@ const ID_MAX = 2 ** 31 - 1
  *   `drained()` when it says 'drain'; `socketClosed(reason)` when it is gone.
  * A server's user is given a stream by onRequest, and answers with informational*, head, data*, end, or reset.
  * A client's user is given one by `open`, and goes on with data*, end, or reset.
+ * In the words of an exchange: abort and onAbort are `reset`; resumeRequest and resumeResponse are `consumed` with the bytes that were held
+ * back; a sink that takes all at once says `consumed` from within onData.
  * Whatever is called on a stream that is closed does nothing: there is no need to ask before.
  */
 export class Http2Connection {
   readonly #state: ConnectionState
   readonly #sending: Sending
   readonly #receiving: Receiving
-  readonly #goodbye: Goodbye
+  readonly #lifetime: Lifetime
   readonly #extendedConnect: boolean
 
   /** @param nowMs coarse monotonic time, as in all calls that take it */
@@ -49,9 +51,9 @@ export class Http2Connection {
     this.#extendedConnect = role === 'server' && (options.extendedConnect ?? false)
     this.#state = new ConnectionState(role, limits, options.stats ?? emptyHttp2Stats(), owner, nowMs)
     this.#sending = new Sending(this.#state)
-    this.#goodbye = new Goodbye(this.#state, nowMs)
+    this.#lifetime = new Lifetime(this.#state, nowMs)
     this.#receiving = new Receiving(this.#state, this.#sending, this.#extendedConnect, payload =>
-      this.#goodbye.onPong(payload),
+      this.#lifetime.onPong(payload),
     )
   }
 
@@ -98,7 +100,7 @@ export class Http2Connection {
     const state = this.#state
     if (state.ended) return
     state.nowMs = nowMs
-    this.#goodbye.sweep(this.#receiving)
+    this.#lifetime.sweep(this.#receiving)
     if (!state.ended) this.#sending.resetStalled()
     this.#receiving.data.creditConnection()
   }
@@ -112,12 +114,12 @@ export class Http2Connection {
 
   /** No new streams: GOAWAY (a server says it twice, RFC 9113, 6.8), and onDrained when the last one has ended. */
   drain(): void {
-    if (!this.#state.ended) this.#goodbye.drain()
+    if (!this.#state.ended) this.#lifetime.drain()
   }
 
   /** Asks whether the peer still lives: onPong, or the connection fails after pingTimeoutMs. One at a time. */
   ping(): void {
-    if (!this.#state.ended) this.#goodbye.ping()
+    if (!this.#state.ended) this.#lifetime.ping()
   }
 
   /** Ends it at once with GOAWAY `code`. `reason` is seen by the peer. */
@@ -167,7 +169,7 @@ export class Http2Connection {
     state.nextOwnId += 2
     state.streams.set(stream.id, stream)
     state.stats.streamsOpened++
-    stream.answersHead = head.method === 'HEAD'
+    stream.bodiless = head.method === 'HEAD'
     stream.tunnel = head.method === 'CONNECT'
     stream.ended = ended
     stream.endSent = ended

@@ -16,7 +16,7 @@ export interface ConnectionFault {
 export interface Http2Owner {
   /** Bytes wait: call `flush` at the end of this turn. Said once until then. */
   wantsFlush(): void
-  /** Server only: sets stream.user before it returns, unless it resets the stream. `ended`: there is no body, and onEnd is not called. */
+  /** Server only: sets stream.user before it returns, unless it resets the stream or says all of its answer. `ended`: there is no body, and onEnd is not called. */
   onRequest(stream: Stream, head: RequestHead, ended: boolean): void
   /** The peer's SETTINGS came, the first or new ones: see streamsFree and extendedConnect. */
   onSettings(): void

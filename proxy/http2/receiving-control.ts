@@ -89,7 +89,7 @@ export class ReceivingControl {
     if (stream === undefined) return this.ignored()
     const code = bytes.readUInt32BE(from)
     state.stats.resetsReceived++
-    state.closed.addResetByPeer(streamId)
+    state.closed.resetByPeer.add(streamId)
     state.forget(stream)
     const unprocessed = state.role === 'client' && code === REFUSED_STREAM
     state.tellBroken(stream, { code, by: 'peer', unprocessed, reason: 'the peer reset the stream' })
@@ -176,7 +176,7 @@ export class ReceivingControl {
     state.owner.onGoAway(code, reason)
     for (const stream of [...state.streams.values()]) {
       if (state.isPeers(stream.id) || stream.id <= lastId) continue
-      state.closed.addResetByUs(stream.id)
+      state.closed.resetByUs.add(stream.id)
       state.forget(stream)
       state.tellBroken(stream, { code, by: 'connection', unprocessed: true, reason })
     }

@@ -67,7 +67,7 @@ export class ReceivingData {
   /** RFC 9113, 8.1.1. '' when nothing is wrong. */
   #malformed(stream: Stream, dataBytes: number): string {
     if (!stream.headCame) return 'DATA before the head of the answer'
-    if (stream.answersHead && dataBytes > 0) return 'DATA in an answer that has no body'
+    if (stream.bodiless && dataBytes > 0) return 'DATA in an answer that has no body'
     if (stream.contentLeft < 0) return ''
     if (dataBytes > stream.contentLeft) return 'more DATA than content-length says'
     return this.#endsStream && dataBytes < stream.contentLeft ? 'less DATA than content-length says' : ''

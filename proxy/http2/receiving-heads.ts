@@ -75,6 +75,9 @@ export class ReceivingHeads {
     } catch (error) {
       this.#state.bug(stream, error)
     }
+    // An answer that is complete, though it may wait for a window, needs nobody.
+    if (stream.user === undefined && !stream.closed && !stream.ended)
+      this.#state.bug(stream, new Error('onRequest left an open stream without a user'))
     return !this.#state.ended
   }
 
@@ -94,8 +97,8 @@ export class ReceivingHeads {
     }
     if (!isInformational) {
       stream.headCame = true
-      if (head.statusCode === 204 || head.statusCode === 304) stream.answersHead = true
-      if (!stream.answersHead) stream.contentLeft = head.contentLength
+      if (head.statusCode === 204 || head.statusCode === 304) stream.bodiless = true
+      if (!stream.bodiless) stream.contentLeft = head.contentLength
       if (endStream && stream.contentLeft > 0) return this.#malformed(id, 'less DATA than content-length says')
     }
     try {

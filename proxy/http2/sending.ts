@@ -2,12 +2,16 @@
 import type { Fields } from '../exchange.ts'
 import { CANCEL, END_STREAM, FRAME_BYTES_MAX, INITIAL_WINDOW_BYTES, NO_ERROR, WINDOW_MAX } from './codes.ts'
 import { writeData, writeHeaders } from './frame-writer.ts'
+import { encodeRequest, encodeResponse, encodeTrailers } from './head-encoding.ts'
 import type { RequestToSend } from './heads.ts'
 import type { ConnectionState } from './state.ts'
 import type { Stream } from './stream.ts'
 
 /** So much leaves in one turn; what is more waits for the next, lest a fast source fill the memory before the socket says stop. */
 const TURN_BYTES = 256 * 1024
+/** Up to here queued pieces are put together: a body that comes byte by byte would take a hundred times its size. */
+const JOINED_BYTES_MAX = 2048
+const NO_BYTES = Buffer.alloc(0)
 
 export class Sending {
   #window = INITIAL_WINDOW_BYTES
@@ -22,28 +26,10 @@ export class Sending {
     this.#state = state
   }
 
-  // ---- heads. All throw as HpackEncoder.fields does, and have sent nothing then.
+  // ---- heads. Both throw as head-encoding.ts does, and have sent nothing then.
 
   request(stream: Stream, head: RequestToSend, ended: boolean): void {
-    const { encoder } = this.#state
-    encoder.begin()
-    try {
-      const { fields, neverIndexed } = head
-      encoder.field(':method', head.method, false)
-      if (head.method !== 'CONNECT' || head.protocol !== '') {
-        encoder.field(':scheme', head.scheme, false)
-        encoder.field(':path', head.path, false)
-      }
-      if (head.protocol !== '') encoder.field(':protocol', head.protocol, false)
-      if (head.authority !== '') encoder.field(':authority', head.authority, false)
-      for (let i = 0; i < fields.length; i += 2) {
-        const name = fields[i]!
-        if (name !== 'host') encoder.field(name, fields[i + 1]!, neverIndexed?.includes(name) ?? false)
-      }
-    } catch (error) {
-      encoder.abandon()
-      throw error
-    }
+    encodeRequest(this.#state.encoder, head)
     this.#block(stream, ended)
   }
 
@@ -54,28 +40,8 @@ export class Sending {
     neverIndexed: readonly string[] | null,
     ended: boolean,
   ): void {
-    const { encoder } = this.#state
-    encoder.begin()
-    try {
-      encoder.field(':status', statusText(statusCode), false)
-      encoder.fields(fields, neverIndexed)
-    } catch (error) {
-      encoder.abandon()
-      throw error
-    }
+    encodeResponse(this.#state.encoder, statusCode, fields, neverIndexed)
     this.#block(stream, ended)
-  }
-
-  #trailers(stream: Stream, fields: Readonly<Fields>): void {
-    const { encoder } = this.#state
-    encoder.begin()
-    try {
-      encoder.fields(fields, null)
-    } catch (error) {
-      encoder.abandon()
-      throw error
-    }
-    this.#block(stream, true)
   }
 
   #block(stream: Stream, ended: boolean): void {
@@ -117,8 +83,10 @@ export class Sending {
   /** An empty END_STREAM needs no window, and passes though the socket is congested. */
   #sendEnd(stream: Stream): void {
     const { output } = this.#state
-    if (stream.trailers !== null) this.#trailers(stream, stream.trailers)
-    else if (stream === this.#openStream && output.bytes === this.#openBytes && output.at === this.#openEnd)
+    if (stream.trailers !== null) {
+      encodeTrailers(this.#state.encoder, stream.trailers)
+      this.#block(stream, true)
+    } else if (stream === this.#openStream && output.bytes === this.#openBytes && output.at === this.#openEnd)
       output.bytes[this.#openFlagsAt]! |= END_STREAM
     else writeData(output, stream.id, NO_BYTES, 0, 0, true)
     this.#state.wrote()
@@ -142,15 +110,20 @@ export class Sending {
 
   #enqueue(stream: Stream, chunk: Buffer, from: number): void {
     const state = this.#state
-    const copy = Buffer.from(chunk.subarray(from))
-    if (stream.queue === undefined || stream.queuedBytes === 0) {
-      stream.queue = [copy]
+    const rest = chunk.subarray(from)
+    const { queue } = stream
+    if (queue === undefined || stream.queuedBytes === 0) {
+      stream.queue = [Buffer.from(rest)]
       stream.sentOfFirst = 0
       stream.movedMs = state.nowMs
       state.queued.add(stream)
-    } else stream.queue.push(copy)
-    stream.queuedBytes += copy.length
-    state.queuedBytes += copy.length
+    } else {
+      const last = queue[queue.length - 1]!
+      if (last.length + rest.length > JOINED_BYTES_MAX) queue.push(Buffer.from(rest))
+      else queue[queue.length - 1] = Buffer.concat([last, rest])
+    }
+    stream.queuedBytes += rest.length
+    state.queuedBytes += rest.length
     state.checkUnsent()
   }
 
@@ -266,13 +239,4 @@ export class Sending {
       if (state.ended) return
     }
   }
-}
-
-const NO_BYTES = Buffer.alloc(0)
-
-/** Status codes as text that is the same string each time. */
-const STATUS_TEXTS: readonly string[] = Array.from({ length: 1000 }, (_, code) => String(code))
-
-function statusText(statusCode: number): string {
-  return STATUS_TEXTS[statusCode] ?? String(statusCode)
 }

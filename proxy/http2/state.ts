@@ -118,7 +118,7 @@ export class ConnectionState {
   finish(stream: Stream): void {
     this.stats.streamsFinished++
     this.floods.streamFinished()
-    this.closed.addEnded(stream.id)
+    this.closed.ended.add(stream.id)
     this.forget(stream)
   }
 
@@ -132,7 +132,7 @@ export class ConnectionState {
   /** Of a stream without a record, too. */
   resetId(id: number, code: number): void {
     this.stats.resetsSent++
-    this.closed.addResetByUs(id)
+    this.closed.resetByUs.add(id)
     writeReset(this.output, id, code)
     this.replied()
   }

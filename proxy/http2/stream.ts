@@ -52,7 +52,7 @@ export class Stream {
   /** Informational answers that came. */
   informationals = 0
   /** Of an answer: DATA may not come (HEAD). */
-  answersHead = false
+  bodiless = false
   /** DATA bytes that content-length still announces, -1: unknown. */
   contentLeft = -1
   /** What the peer may still send; below 0 after our settings made it smaller. */

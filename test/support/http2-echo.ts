@@ -5,7 +5,7 @@ import type { Stream, StreamUser } from '../../proxy/http2/stream.ts'
 import type { SocketConnection } from './http2-sockets.ts'
 
 /** Answers with what came: the path, the x- fields, the body and the trailers. A body that cannot leave holds back the one that comes. */
-export class Echo implements StreamUser {
+class Echo implements StreamUser {
   readonly #connection: Http2Connection
   readonly #stream: Stream
   #withheld = 0
@@ -52,8 +52,19 @@ function answerFields(head: RequestHead): Fields {
   return fields
 }
 
-export function echoing(connection: SocketConnection): void {
-  connection.onRequestCame = (stream, head, ended) => {
-    new Echo(connection.connection, stream, head, ended)
+const BODY = Buffer.alloc(100, 'x')
+const FIELDS = ['content-type', 'text/plain', 'content-length', '100', 'server', 'codec']
+
+/** A GET without a body is answered with 100 bytes, all else echoed. */
+export function answering(socketConnection: SocketConnection): void {
+  const { connection } = socketConnection
+  socketConnection.onRequestCame = (stream, head, ended) => {
+    if (head.method !== 'GET' || !ended || head.tooLarge) {
+      new Echo(connection, stream, head, ended)
+      return
+    }
+    connection.head(stream, 200, FIELDS, null, false)
+    connection.data(stream, BODY)
+    connection.end(stream, null)
   }
 }

@@ -1,4 +1,5 @@
 // Hot path: integers and strings of a header block (RFC 7541, 5), put together in memory that all connections share.
+import { COLON, TOKEN_LOWER } from '../../http1/chars.ts'
 import { huffmanBytes, huffmanEncode } from './huffman.ts'
 
 /** What an integer takes at most, and a first byte. */
@@ -54,6 +55,15 @@ export class BlockWriter {
     if (text.length > 32) bytes.write(text, this.at, 'latin1')
     else for (let i = 0; i < text.length; i++) bytes[this.at + i] = text.charCodeAt(i)
     this.at += text.length
+  }
+
+  /** A string that is a field name. Throws when it is not one in lower case: the peer would refuse the message. */
+  name(text: string, huffman: boolean): void {
+    for (let i = text.charCodeAt(0) === COLON ? 1 : 0; i < text.length; i++) {
+      const code = text.charCodeAt(i)
+      if (TOKEN_LOWER[code] !== code) throw new Error('a field name to be sent is no token in lower case')
+    }
+    this.string(text, huffman)
   }
 
   #check(text: string): void {

@@ -1,25 +1,24 @@
 // Hot path: the dynamic table of the peer's encoder (RFC 7541, 2.3.2), a ring of fields.
 import { type Field, newField } from './field.ts'
-import { DYNAMIC_FROM, ENTRY_OVERHEAD_BYTES, STATIC_TABLE } from './static-table.ts'
+import { DYNAMIC_FROM, STATIC_TABLE } from './static-table.ts'
 
 const STATIC_FIELDS: readonly Field[] = STATIC_TABLE.map(([name, value]) => newField(name, value))
+
+const SLOTS_MIN = 16
+const EMPTY: (Field | undefined)[] = []
 
 export class DecoderTable {
   /** Bytes that the entries may take; the peer changes it within what our settings allow. */
   #bytesMax: number
   #bytes = 0
-  readonly #ring: (Field | undefined)[]
-  readonly #mask: number
+  /** Grows as it is needed: many connections idle. Its length is a power of two. */
+  #ring: (Field | undefined)[] = EMPTY
   #count = 0
   /** Where the next entry goes. */
   #next = 0
 
-  /** @param bytesMax the largest size that will ever be allowed */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
-    const slots = 2 ** Math.ceil(Math.log2(Math.max(1, bytesMax / ENTRY_OVERHEAD_BYTES)))
-    this.#ring = new Array(slots).fill(undefined)
-    this.#mask = slots - 1
   }
 
   get bytes(): number {
@@ -34,15 +33,16 @@ export class DecoderTable {
   at(index: number): Field | undefined {
     if (index < DYNAMIC_FROM) return STATIC_FIELDS[index - 1]
     const age = index - DYNAMIC_FROM
-    return age < this.#count ? this.#ring[(this.#next - 1 - age) & this.#mask] : undefined
+    return age < this.#count ? this.#ring[(this.#next - 1 - age) & (this.#ring.length - 1)] : undefined
   }
 
   /** A field larger than the table empties it, which is no error (RFC 7541, 4.4). */
   insert(field: Field): void {
     this.#evictTo(this.#bytesMax - field.bytes)
     if (field.bytes > this.#bytesMax) return
+    if (this.#count === this.#ring.length) this.#grow()
     this.#ring[this.#next] = field
-    this.#next = (this.#next + 1) & this.#mask
+    this.#next = (this.#next + 1) & (this.#ring.length - 1)
     this.#count++
     this.#bytes += field.bytes
   }
@@ -52,9 +52,16 @@ export class DecoderTable {
     this.#evictTo(bytesMax)
   }
 
+  #grow(): void {
+    const inOrder = this.#ring.slice(this.#next).concat(this.#ring.slice(0, this.#next))
+    const slots = Math.max(SLOTS_MIN, this.#ring.length * 2)
+    this.#ring = inOrder.concat(new Array(slots - inOrder.length).fill(undefined))
+    this.#next = this.#count
+  }
+
   #evictTo(bytes: number): void {
     while (this.#count > 0 && this.#bytes > bytes) {
-      const oldest = (this.#next - this.#count) & this.#mask
+      const oldest = (this.#next - this.#count) & (this.#ring.length - 1)
       this.#bytes -= this.#ring[oldest]!.bytes
       this.#ring[oldest] = undefined
       this.#count--

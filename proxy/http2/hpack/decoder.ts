@@ -36,8 +36,7 @@ export class HpackDecoder {
   constructor(tableBytesMax: number) {
     this.#ownBytesMax = tableBytesMax
     this.#allowedBytes = Math.max(INITIAL_TABLE_BYTES, tableBytesMax)
-    this.#table = new DecoderTable(this.#allowedBytes)
-    this.#table.resize(INITIAL_TABLE_BYTES)
+    this.#table = new DecoderTable(INITIAL_TABLE_BYTES)
   }
 
   /** The peer acknowledged our settings: the table size they say is the most it may use. */

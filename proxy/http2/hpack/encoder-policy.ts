@@ -19,8 +19,6 @@ export interface KnownName {
   readonly staticIndex: number
   /** Values of its static entries, in order from staticIndex. */
   readonly staticValues: readonly string[]
-  /** Among the known names, from 0. */
-  readonly place: number
 }
 
 const SECRET = 'authorization proxy-authorization cookie set-cookie'
@@ -29,13 +27,13 @@ const MANY_VALUES =
   'if-match if-modified-since if-none-match if-range if-unmodified-since last-modified location range referer ' +
   'retry-after sec-websocket-accept sec-websocket-key server-timing traceparent tracestate x-b3-parentspanid ' +
   'x-b3-spanid x-b3-traceid x-envoy-upstream-service-time x-forwarded-for x-request-id'
-const OF_ONE_CONNECTION = 'connection keep-alive proxy-connection transfer-encoding upgrade'
+const OF_ONE_CONNECTION = 'connection http2-settings keep-alive proxy-connection transfer-encoding upgrade'
 
 const KNOWN = new Map<string, KnownName>()
 for (const [i, [name]] of STATIC_TABLE.entries()) {
   if (KNOWN.has(name)) continue
   const staticValues = STATIC_TABLE.filter(entry => entry[0] === name).map(entry => entry[1])
-  KNOWN.set(name, { policy: INDEXED, staticIndex: i + 1, staticValues, place: KNOWN.size })
+  KNOWN.set(name, { policy: INDEXED, staticIndex: i + 1, staticValues })
 }
 setPolicy(SECRET, NEVER)
 setPolicy(MANY_VALUES, VARYING)
@@ -43,12 +41,10 @@ setPolicy(OF_ONE_CONNECTION, DROPPED)
 
 function setPolicy(names: string, policy: Policy): void {
   for (const name of names.split(' ')) {
-    const known = KNOWN.get(name) ?? { staticIndex: 0, staticValues: [], place: KNOWN.size }
+    const known = KNOWN.get(name) ?? { staticIndex: 0, staticValues: [] }
     KNOWN.set(name, { ...known, policy })
   }
 }
-
-export const KNOWN_NAMES_COUNT = KNOWN.size
 
 export function knownName(name: string): KnownName | undefined {
   return KNOWN.get(name)

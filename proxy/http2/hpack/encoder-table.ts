@@ -1,5 +1,4 @@
 // Hot path: our side of the dynamic table (RFC 7541, 2.3.2): found by name, then by value.
-import { KNOWN_NAMES_COUNT, type KnownName, knownName } from './encoder-policy.ts'
 import { DYNAMIC_FROM, ENTRY_OVERHEAD_BYTES } from './static-table.ts'
 
 export interface DynamicEntry {
@@ -17,8 +16,7 @@ export class EncoderTable {
   #bytesMax: number
   #bytes = 0
   /** The entries of each name, the oldest first. */
-  readonly #ofKnown: (DynamicEntry[] | undefined)[] = new Array(KNOWN_NAMES_COUNT).fill(undefined)
-  readonly #ofOthers = new Map<string, DynamicEntry[]>()
+  readonly #byName = new Map<string, DynamicEntry[]>()
   /** All of them, in order. */
   readonly #entries: DynamicEntry[] = []
   #oldest = 0
@@ -36,9 +34,8 @@ export class EncoderTable {
     return this.#bytes
   }
 
-  /** @param known what knownName(name) says */
-  entriesOf(name: string, known: KnownName | undefined): readonly DynamicEntry[] | undefined {
-    return known === undefined ? this.#ofOthers.get(name) : this.#ofKnown[known.place]
+  entriesOf(name: string): readonly DynamicEntry[] | undefined {
+    return this.#byName.get(name)
   }
 
   indexOf(entry: DynamicEntry): number {
@@ -55,7 +52,9 @@ export class EncoderTable {
     const bytes = name.length + value.length + ENTRY_OVERHEAD_BYTES
     this.#evictTo(this.#bytesMax - bytes)
     const entry = { name, value, serial: this.#inserted++, bytes }
-    this.#listOf(name).push(entry)
+    const list = this.#byName.get(name)
+    if (list === undefined) this.#byName.set(name, [entry])
+    else list.push(entry)
     this.#entries.push(entry)
     this.#bytes += bytes
   }
@@ -65,24 +64,14 @@ export class EncoderTable {
     this.#evictTo(bytesMax)
   }
 
-  #listOf(name: string): DynamicEntry[] {
-    const known = knownName(name)
-    const list = known === undefined ? this.#ofOthers.get(name) : this.#ofKnown[known.place]
-    if (list !== undefined) return list
-    const fresh: DynamicEntry[] = []
-    if (known === undefined) this.#ofOthers.set(name, fresh)
-    else this.#ofKnown[known.place] = fresh
-    return fresh
-  }
-
   #evictTo(bytes: number): void {
     while (this.#bytes > bytes) {
       const { name, bytes: freed } = this.#entries[this.#oldest++]!
       this.#bytes -= freed
-      const list = this.#listOf(name)
+      const list = this.#byName.get(name)!
       // The oldest of all is the oldest of its name.
       list.shift()
-      if (list.length === 0) this.#ofOthers.delete(name)
+      if (list.length === 0) this.#byName.delete(name)
     }
     if (this.#oldest < GAP_MAX && this.#oldest < this.#entries.length) return
     this.#entries.splice(0, this.#oldest)

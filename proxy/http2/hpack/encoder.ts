@@ -67,7 +67,7 @@ export class HpackEncoder {
   /**
    * Name, value, name, value ...: names in lower case. Fields of an HTTP/1.1 connection are left out.
    * @param neverIndexed names whose fields came as never-indexed, and stay so
-   * Throws as BlockWriter.string does.
+   * Throws as BlockWriter does.
    */
   fields(fields: Readonly<Fields>, neverIndexed: readonly string[] | null): void {
     for (let i = 0; i < fields.length; i += 2) {
@@ -78,7 +78,7 @@ export class HpackEncoder {
 
   field(name: string, value: string, neverIndexed: boolean): void {
     const known = knownName(name)
-    const entries = this.#table.entriesOf(name, known)
+    const entries = this.#table.entriesOf(name)
     const nameIndex = this.#nameIndexOf(known, entries)
     if (known !== undefined) {
       if (known.policy === DROPPED) return
@@ -132,6 +132,6 @@ function literal(
   huffman: boolean,
 ): void {
   writer.integer(prefixBits, pattern, nameIndex)
-  if (nameIndex === 0) writer.string(name, huffman)
+  if (nameIndex === 0) writer.name(name, huffman)
   writer.string(value, huffman)
 }

@@ -14,7 +14,7 @@ export const PATH = 4
 export const PROTOCOL = 5
 export const STATUS = 6
 /** The kinds up to here are pseudo-header fields. */
-export const PSEUDO_TO = STATUS
+export const PSEUDO_TO = 6
 export const CONTENT_LENGTH = 7
 export const HOST = 8
 export const TE = 9

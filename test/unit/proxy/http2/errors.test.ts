@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { speaksHttp2 } from '../../../../proxy/http2/preface.ts'
 import * as wire from './frames.ts'
 import { asking, client, opened, server, Tested } from './tested.ts'
 
@@ -257,4 +258,14 @@ describe('nothing happens on', () => {
       )
     })
   }
+})
+
+test('a connection that begins in clear text speaks HTTP/2 if it begins with the preface, as far as one can see', () => {
+  const preface = wire.clientHello.subarray(0, 24)
+  assert.deepEqual(
+    [preface, wire.clientHello, preface.subarray(0, 3), Buffer.from('PUT'), Buffer.from('PRI * HTTP/1.1')].map(
+      speaksHttp2,
+    ),
+    ['yes', 'yes', 'unclear', 'no', 'no'],
+  )
 })

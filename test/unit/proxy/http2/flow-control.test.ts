@@ -87,6 +87,18 @@ describe('what we send', () => {
     assert.equal(tested.sent()[0]!.payload.toString(), 'hello')
   })
 
+  test('takes about as much memory as it has bytes, however small its pieces', () => {
+    const tested = client()
+    const { stream } = opened(tested, asking('POST', '/'), false)
+    tested.sent()
+    tested.connection.congested()
+    for (let i = 0; i < 10_000; i++) tested.connection.data(stream, Buffer.from(String(i % 10)))
+    assert.ok(stream.queue!.length <= 5)
+    tested.connection.drained(tested.nowMs)
+    const sent = Buffer.concat(tested.sent().map(({ payload }) => payload))
+    assert.equal(sent.toString(), '0123456789'.repeat(1000))
+  })
+
   test('takes turns: a stream with much to send does not keep the others waiting', () => {
     const tested = client(
       {},

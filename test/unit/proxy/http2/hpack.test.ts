@@ -159,6 +159,11 @@ describe('the encoder', () => {
     }
   })
 
+  test('throws on a name that is not in lower case', () => {
+    for (const name of ['X-A', 'x a', 'x\n', ':A'])
+      assert.throws(() => encode(new HpackEncoder(4096), [name, 'b']), /no token in lower case/)
+  })
+
   test('tells the smallest and the last size when the peer changed the table in between', () => {
     const encoder = new HpackEncoder(4096)
     encode(encoder, ['x-a', 'b'])

@@ -195,6 +195,28 @@ describe('a server', () => {
   })
 })
 
+test('a request that nobody takes is a bug, and is reset', () => {
+  const tested = server()
+  tested.onRequestCame = (_, stream) => {
+    stream.user = undefined
+  }
+  assert.equal(tested.feed(wire.post(1)).resetOf(1), 'INTERNAL_ERROR')
+  assert.equal(tested.bugs.length, 1)
+})
+
+test('an answer that is complete needs no user, though it waits for a window', () => {
+  const tested = server().feed(wire.settings(4, 0))
+  tested.onRequestCame = (_, stream) => {
+    stream.user = undefined
+    tested.connection.head(stream, 200, [], null, false)
+    tested.connection.data(stream, Buffer.from('hello'))
+    tested.connection.end(stream, null)
+  }
+  tested.feed(wire.get(1), wire.windowUpdate(1, 9))
+  assert.equal(tested.sent().at(-1)?.payload.toString(), 'hello')
+  assert.deepEqual([tested.bugs, tested.connection.streamsOpen], [[], 0])
+})
+
 describe('a client', () => {
   test('begins with the preface, and asks for no pushes', () => {
     const tested = new Tested('client')

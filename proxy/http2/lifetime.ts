@@ -13,7 +13,7 @@ const DRAINING = 1
 const ALIVE = 2
 
 /** PINGs of ours, the connection's own timers, and the graceful end. */
-export class Goodbye {
+export class Lifetime {
   readonly #state: ConnectionState
   readonly #startedMs: number
   readonly #payload = Buffer.alloc(8)
