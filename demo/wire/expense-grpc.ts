@@ -21,8 +21,6 @@ export interface Change extends TripRequest {
   expenseId: string
 }
 
-type ExpenseMessage = Expense
-
 const file = fileURLToPath(new URL('expense.proto', import.meta.url))
 const loaded = loadPackageDefinition(loadSync(file, { enums: String, defaults: true }))
 
