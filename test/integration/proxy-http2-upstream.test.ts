@@ -210,6 +210,36 @@ test('after GOAWAY the streams above its last are sent again on a new connection
   await when(() => proxy.sender.clusters()[0]!.stats.cxActive === 1)
 })
 
+test('a connection that is closed as it is used is replaced for what may be sent twice, and for nothing else', async t => {
+  const app = await http2Origin({
+    onEnd(call) {
+      if (call.session.calls.length === 1) answerHello(call)
+      else call.session.socket.destroy()
+    },
+  })
+  const proxy = await harness({ upstream: http2Upstream([app.address]) })
+  t.after(() => Promise.all([proxy.close(), app.close()]))
+  const client = await dial(proxy.listener.address)
+  const ask = async (request: string, end: string) => {
+    client.clear()
+    client.send(request)
+    return client.until(end)
+  }
+  await ask(GET, 'hello')
+
+  await ask(GET, 'hello')
+  const said = await ask('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx', '\r\n\r\n')
+
+  assert.match(said, /^HTTP\/1\.1 503 /)
+  assert.deepEqual(
+    app.sessions.map(({ calls }) => calls.map(({ head }) => head.method)),
+    [
+      ['GET', 'GET'],
+      ['GET', 'POST'],
+    ],
+  )
+})
+
 test('a client that leaves costs its stream only', async t => {
   const app = await http2Origin({ onEnd: call => call.head.path === '/ok' && answerHello(call) })
   const proxy = await harness({ upstream: http2Upstream([app.address]) })
