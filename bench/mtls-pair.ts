@@ -8,6 +8,7 @@
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
 import { anyPortsOn } from '../cli/up/ports.ts'
 import { envoy } from './peers/envoy.ts'
@@ -136,7 +137,7 @@ async function usPerHandshake(pair: Pair, kind: 'full' | 'resumed'): Promise<num
     '-c',
     String(LOAD_CORE),
     process.execPath,
-    'bench/support/handshaker.ts',
+    fileURLToPath(import.meta.resolve('./support/handshaker.ts')),
     ...[String(pair.securePort), ca, cert, key, '2', kind],
   ])
   const { done, resumed, failed } = JSON.parse(told.stdout) as { done: number; resumed: number; failed: number }

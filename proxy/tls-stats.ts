@@ -2,6 +2,8 @@ import { type TlsFault, tlsFaults } from './tls-faults.ts'
 
 /** What one side of TLS counts, as plain fields, for one listener or one upstream. */
 export interface TlsStats {
+  /** Gauge: handshakes under way, or waiting for their turn. */
+  active: number
   /** Handshakes that came to a good end, resumed ones included. */
   handshakes: number
   /** Of them, those that took up an earlier session: no signature was made or checked. */
@@ -12,6 +14,7 @@ export interface TlsStats {
 
 export function emptyTlsStats(): TlsStats {
   return {
+    active: 0,
     handshakes: 0,
     resumed: 0,
     faults: Object.fromEntries(tlsFaults.map(fault => [fault, 0])) as Record<TlsFault, number>,

@@ -40,13 +40,9 @@ export class Handshakes {
     this.#parts = parts
   }
 
-  get pending(): number {
-    return this.#pending.size
-  }
-
   /** Takes over a socket whose first byte is that of TLS. */
   take(socket: Socket, security: Security): void {
-    const { limits, clock } = this.#parts
+    const { limits, stats, clock } = this.#parts
     const key = addressOf(socket)
     if (security.tls === undefined) {
       this.#refuse(socket, 'no_own_certificate', 'this proxy has no certificate of its own yet')
@@ -59,12 +55,15 @@ export class Handshakes {
     const stopTimer = clock.after(limits.timeoutMs, () =>
       this.#refuse(socket, 'timeout', `the handshake was not complete within ${limits.timeoutMs} ms`),
     )
-    const left = () => this.#done(key)
+    // The client left: of that TLS tells nothing that would say of whom.
+    const left = () =>
+      this.#failed(key, 'broken_off', 'the client closed the connection in the middle of the handshake')
     const stop = () => {
       stopTimer()
       socket.off('close', left)
     }
     this.#pending.set(key, { socket, stop })
+    stats.active++
     socket.on('close', left)
     if (this.#queue.push({ socket, security }) === 1) setImmediate(() => this.#begin())
   }
@@ -76,8 +75,12 @@ export class Handshakes {
   }
 
   #begin(): void {
-    for (const { socket, security } of this.#queue.splice(0, BEGUN_PER_TURN))
-      if (!socket.destroyed) this.#serverOf(security).emit('connection', socket)
+    for (const { socket, security } of this.#queue.splice(0, BEGUN_PER_TURN)) {
+      if (socket.destroyed) continue
+      // Who closes its side in the middle of the handshake is gone; what TLS makes of the socket takes this over from it.
+      socket.allowHalfOpen = false
+      this.#serverOf(security).emit('connection', socket)
+    }
     if (this.#queue.length > 0) setImmediate(() => this.#begin())
   }
 
@@ -87,9 +90,7 @@ export class Handshakes {
     if (this.#server !== undefined && this.#options === options) return this.#server
     // We judge the certificate ourselves, so that each refusal has its reason; the time-out is ours, too.
     const own = { ALPNProtocols: [...this.#parts.protocols], rejectUnauthorized: false, handshakeTimeout: 0x7fffffff }
-    const server = createServer({ allowHalfOpen: true, noDelay: true, ...own, ...options }, socket =>
-      this.#secure(socket, security),
-    )
+    const server = createServer({ noDelay: true, ...own, ...options }, socket => this.#secure(socket, security))
     server.on('tlsClientError', (error, socket) => this.#broken(error, socket))
     this.#server = server
     this.#options = options
@@ -108,31 +109,36 @@ export class Handshakes {
       this.#refuse(socket, verdict.fault, verdict.detail)
       return
     }
+    // From here on a client may close its side behind its request, and still wait for the answer.
+    socket.allowHalfOpen = true
     stats.handshakes++
     if (socket.isSessionReused()) stats.resumed++
     onSecure(socket, verdict)
   }
 
   #broken(error: Error, socket: TLSSocket): void {
-    const key = addressOf(socket)
-    // Refused already: this is the end that we made of it.
-    if (key !== '' && !this.#pending.has(key)) return
-    this.#done(key)
-    this.#refuse(socket, faultOf(error), sentenceOf(error))
+    // Else it was refused already, or the client has left: told where that happened.
+    if (this.#pending.has(addressOf(socket))) this.#refuse(socket, faultOf(error), sentenceOf(error))
   }
 
   #refuse(socket: Socket, fault: TlsFault, detail: string): void {
-    const { stats, onFailed } = this.#parts
-    const key = addressOf(socket)
-    this.#done(key)
-    stats.faults[fault]++
-    onFailed(fault, detail, key)
+    this.#failed(addressOf(socket), fault, detail)
     if (!socket.destroyed) socket.destroy()
   }
 
+  #failed(key: string, fault: TlsFault, detail: string): void {
+    const { stats, onFailed } = this.#parts
+    this.#done(key)
+    stats.faults[fault]++
+    onFailed(fault, detail, key)
+  }
+
   #done(key: string): void {
-    this.#pending.get(key)?.stop()
+    const found = this.#pending.get(key)
+    if (found === undefined) return
+    found.stop()
     this.#pending.delete(key)
+    this.#parts.stats.active--
   }
 }
 

@@ -1,10 +1,10 @@
 import type { SecureVersion } from 'node:tls'
-import type { Identity, IssuedCertificate, JoinToken } from '../../protocol/identity.ts'
+import type { Identity, JoinToken } from '../../protocol/identity.ts'
 import { writeJoinToken } from '../../protocol/identity.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import { occasionalLog } from '../occasional-log.ts'
-import { type Asked, fetchRoots, requestCertificate, type Trust } from './authority.ts'
+import { type Asked, fetchRoots, requestCertificate } from './authority.ts'
 import {
   type Credentials,
   type CredentialsInForce,
@@ -15,6 +15,7 @@ import {
 import { whyNotOurs } from './issued.ts'
 import type { KeptCredentials } from './kept.ts'
 import { newKey } from './key-pair.ts'
+import { type ProofFacts, proofToUse } from './proof.ts'
 import { reissueDelayMs, renewalDelayMs, retryDelayMs } from './schedule.ts'
 
 const LOG_PERIOD_MS = 60_000
@@ -62,7 +63,7 @@ export function keepRenewed(parts: RenewalParts): Renewal {
   let wantedIssuer = ''
   let lastHeard: Identity | undefined
   let failuresInRow = 0
-  let certificateRefused = false
+  let lastFailed: ProofFacts['failed']
   let running = false
   let closed = false
   let dueMs = Number.POSITIVE_INFINITY
@@ -102,32 +103,27 @@ export function keepRenewed(parts: RenewalParts): Renewal {
 
   async function obtain(): Promise<Asked<Issued>> {
     const current = inForce.current
-    const usesToken = current === undefined || leftMs() <= 0 || (certificateRefused && parts.token !== undefined)
-    if (usesToken && parts.token === undefined) return { status: 'failed', reason: needsToken(current) }
+    const { token } = parts
+    const by = proofToUse({
+      hasCertificate: current !== undefined,
+      expired: leftMs() <= 0,
+      hasToken: token !== undefined,
+      failed: lastFailed,
+    })
+    lastFailed = { by, refused: false }
+    if (by === 'none') return { status: 'failed', reason: needsToken('this proxy has no certificate') }
     const { keyPem, csrPem } = await newKey()
+    const known =
+      by === 'token' ? await fetchRoots(parts.controlUrl, token!) : { status: 'ok' as const, value: current! }
+    if (known.status !== 'ok') return known
+    const proof = by === 'token' ? { token: writeJoinToken(token!) } : { own: current! }
     const order = { service, csr: csrPem }
-    let trust: Trust & { dc: string }
-    let answer: Asked<IssuedCertificate>
-    if (usesToken) {
-      const roots = await fetchRoots(parts.controlUrl, parts.token!)
-      if (roots.status !== 'ok') return roots
-      trust = roots.value
-      answer = await requestCertificate(
-        parts.controlUrl,
-        trust,
-        { token: writeJoinToken(parts.token!) },
-        order,
-        clock.wall,
-      )
-    } else {
-      trust = current
-      answer = await requestCertificate(parts.controlUrl, trust, { own: current }, order, clock.wall)
-      certificateRefused = answer.status === 'refused'
-    }
+    const answer = await requestCertificate(parts.controlUrl, known.value, proof, order, clock.wall)
+    lastFailed.refused = answer.status === 'refused'
     if (answer.status !== 'ok') return answer
     const wrong = whyNotOurs(answer.value, keyPem, service)
     if (wrong !== undefined) return { status: 'failed', reason: `control's answer does not hold: ${wrong}` }
-    const { trustDomain, dc } = trust
+    const { trustDomain, dc } = known.value
     return { status: 'ok', value: { ...answer.value, keyPem, trustDomain, dc, receivedMs: clock.wall() } }
   }
 
@@ -135,7 +131,7 @@ export function keepRenewed(parts: RenewalParts): Renewal {
     const first = inForce.current === undefined
     take(next, true)
     state.problem = ''
-    certificateRefused = false
+    lastFailed = undefined
     if (!first) state.renewals++
     log.info(`${first ? 'has' : 'renewed'} its certificate: ${next.spiffeId}, until ${next.notAfter}`)
     const fits = wantedIssuer === '' || next.issuer === wantedIssuer
@@ -148,8 +144,9 @@ export function keepRenewed(parts: RenewalParts): Renewal {
 
   function failed({ reason }: { reason: string }): void {
     state.failures++
-    state.problem = reason
-    say('renewal', `no new certificate: ${reason}; ${standing(inForce.current, clock.wall())}`)
+    const isStuck = lastFailed?.by === 'certificate' && lastFailed.refused && parts.token === undefined
+    state.problem = isStuck ? needsToken(reason) : reason
+    say('renewal', `no new certificate: ${state.problem}; ${standing(inForce.current, clock.wall())}`)
     schedule(retryDelayMs(failuresInRow++, leftMs(), random()))
   }
 
@@ -198,9 +195,7 @@ export function keepRenewed(parts: RenewalParts): Renewal {
   }
 }
 
-function needsToken(current: Credentials | undefined): string {
-  const why =
-    current === undefined ? 'this proxy has no certificate' : 'its certificate has expired and proves nothing any more'
+function needsToken(why: string): string {
   return `${why}, and no join token was given: make one with \`trimtab token create\` and start the proxy with TRIMTAB_PROXY_JOIN_TOKEN or --join-token-file`
 }
 

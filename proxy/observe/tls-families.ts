@@ -22,6 +22,16 @@ export function tlsFamilies(facts: TlsFacts, localCluster: string): ComputedFami
     ...envoyFamilies('listener', () => ofListeners(facts, localCluster)),
     ...envoyFamilies('cluster', () => ofClusters(facts, localCluster)),
     handshakes(facts),
+    {
+      name: 'trimtab_tls_handshakes_active',
+      type: 'gauge',
+      help: 'TLS handshakes under way.',
+      values: () =>
+        sides.map(side => ({
+          labels: { side },
+          value: statsOf(facts, side).reduce((sum, { active }) => sum + active, 0),
+        })),
+    },
     failures(facts),
     ...plainFamilies(facts, localCluster),
     ...certificateFamilies(facts),

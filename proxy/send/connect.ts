@@ -77,9 +77,18 @@ export function countHandshake(socket: TLSSocket, stats: TlsStats): void {
   const onError = (error: Error) => {
     stats.faults[faultOf(error)]++
   }
+  const onEnd = () => {
+    stats.active--
+  }
   // A port where nobody listens says nothing about TLS.
-  socket.once('connect', () => socket.once('error', onError))
+  socket.once('connect', () => {
+    stats.active++
+    socket.once('error', onError)
+    socket.once('close', onEnd)
+  })
   socket.once('secureConnect', () => {
+    socket.off('close', onEnd)
+    stats.active--
     if (socket.destroyed) return
     socket.off('error', onError)
     stats.handshakes++

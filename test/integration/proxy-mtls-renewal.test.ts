@@ -6,7 +6,7 @@ import { parseAddress } from '../../runtime/address.ts'
 import { createLog } from '../../runtime/log.ts'
 import { testAuthority } from '../support/certificates.ts'
 import { fakeControl } from '../support/fake-control.ts'
-import { askOnce, identified, load, meshPair, statOf } from '../support/mesh-pair.ts'
+import { askOnce, identified, load, meshPair, type RunningProxy, statOf } from '../support/mesh-pair.ts'
 import { adminOf, listenerOf, meshProxy } from '../support/mesh-proxy.ts'
 import { answering, ok, origin } from '../support/proxy-sockets.ts'
 import { until } from '../support/until.ts'
@@ -44,7 +44,7 @@ test('a root is exchanged with both trusted in between, and no request fails', a
   const before = control.authority
   const after = await testAuthority('demo.mesh')
   const traffic = await load(outbound, 4)
-  const given = () => control.given.filter(({ by }) => by === 'certificate').length
+  const renewed = (proxy: RunningProxy) => statOf(proxy, 'trimtab_certificate_renewals_total')
 
   control.rotate([after, before]) // both trusted, issued from the old one
   await until(
@@ -53,7 +53,12 @@ test('a root is exchanged with both trusted in between, and no request fails', a
     texts => texts.every(text => text.split('"ca_cert"').length > 1 && rootsIn(text) === 2),
   )
   control.rotate([before, after]) // issued from the new one
-  await until('certificates of the new root', given, n => n >= 2)
+  for (const proxy of [report, expense])
+    await until(
+      'certificates of the new root',
+      () => renewed(proxy),
+      n => n > 0,
+    )
   await until(
     'new connections',
     () => askOnce(outbound),

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { parseAddress } from '../../runtime/address.ts'
 import { fakeControl } from '../support/fake-control.ts'
 import { askOnce, EXPENSE, heardBy, meshPair, REPORT, statOf } from '../support/mesh-pair.ts'
-import { answering, dial, ok, origin } from '../support/proxy-sockets.ts'
+import { answering, dial, ok, origin, wireOf } from '../support/proxy-sockets.ts'
 import { until } from '../support/until.ts'
 
 const hello = () => origin(answering(() => ok('hello')))
@@ -163,4 +164,25 @@ test('a new connection to a known endpoint takes up the session of an earlier on
 
   assert.ok((await statOf(expense, 'envoy_listener_ssl_session_reused', 'inbound')) > 0)
   assert.match(heardBy(app).split('GET ').at(-1)!, new RegExp(`URI=${REPORT}`))
+})
+
+test('a client that closes its side behind its request still gets its answer', async t => {
+  const control = await fakeControl()
+  const app = await hello()
+  const { expense } = await meshPair(t, control, app)
+  const { chain: cert, key } = await control.authority.certify({ spiffeId: REPORT })
+  const address = parseAddress(expense.addresses['inbound']!)!
+  const socket = connectTls({
+    ...address,
+    cert,
+    key,
+    rejectUnauthorized: false,
+    allowHalfOpen: true,
+  } as ConnectionOptions)
+  const client = wireOf(socket)
+
+  socket.on('secureConnect', () => socket.end('GET /half HTTP/1.1\r\nHost: expense\r\n\r\n'))
+
+  assert.match(await client.until('hello'), /^HTTP\/1\.1 200/)
+  socket.destroy()
 })

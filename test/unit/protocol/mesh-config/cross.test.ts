@@ -201,3 +201,34 @@ describe('what is valid and hardly meant is a warning', () => {
       'mesh.yaml:2:34 services.a.allow[0].from: this file has no gateway: the rule lets nobody in',
     ]))
 })
+
+describe('TLS of a gateway', () => {
+  const tls = (rule: string, written: string, ...problems: string[]) =>
+    it(rule, () => assert.deepEqual(said(mesh('', `, tls: ${written}`)), problems))
+  const at = 'gateways.edge.tls'
+  const pair = (n: number, hosts = '') => `{ certFile: ${n}.pem, keyFile: ${n}.key${hosts} }`
+  tls(
+    'certificates of users are required only with roots that they come from',
+    `{ certificates: [${pair(1)}], require: true }`,
+    `${at}.require: found require without clientCaFile, allowed: clientCaFile, too: whose certificates are believed?`,
+  )
+  tls(
+    'one certificate at most is without hosts',
+    `{ certificates: [${pair(1)}, ${pair(2)}] }`,
+    `${at}.certificates[1]: found a second certificate without hosts, allowed: hosts: those without are shown the one of certificates[0]`,
+  )
+  tls(
+    'a host has one certificate',
+    `{ certificates: [${pair(1, ', hosts: [a.example]')}, ${pair(2, ', hosts: [b.example, a.example]')}] }`,
+    `${at}.certificates[1].hosts: found a.example, allowed: a name that certificates[0] does not have`,
+  )
+  it('has its defaults: TLS 1.2, and nobody must show a certificate', () => {
+    const { config } = readGood(mesh('', `, tls: { certificates: [${pair(1)}], clientCaFile: users.pem }`))
+    assert.deepEqual(config.gateways.get('edge')?.tls, {
+      minVersion: '1.2',
+      certificates: [{ certFile: '1.pem', keyFile: '1.key', hosts: [] }],
+      clientCaFile: 'users.pem',
+      requireClientCertificate: false,
+    })
+  })
+})
