@@ -25,7 +25,9 @@ const { values } = parseArgs({
 })
 const PROXY_CORE = 0
 const LOAD_CORE = 1
-const IDLE_CONNECTIONS = 2000
+/** The first ones warm up the programs. */
+const WARM_CONNECTIONS = 2000
+const IDLE_CONNECTIONS = 4000
 const shapes = [
   { clients: 8, streams: 8 },
   { clients: 32, streams: 1 },
@@ -109,6 +111,8 @@ const loadOn = async ({ port }: Contender, shape: (typeof shapes)[number], secon
   return h2load(loader, { core: LOAD_CORE, ...shape, seconds, uris, host: 'backend' })
 }
 try {
+  // Before the load, whose garbage would hide it.
+  for (const contender of contenders) await tellIdle(contender)
   for (const contender of contenders) for (const shape of shapes) await loadOn(contender, shape, 1)
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const [index, shape] of shapes.entries()) {
@@ -142,8 +146,6 @@ try {
       ]),
     )
   }
-  console.log('')
-  for (const contender of contenders) await tellIdle(contender)
 } finally {
   await Promise.all([...contenders.map(one => one.process), ...backends].map(one => one.stop()))
   rmSync(folder, { recursive: true, force: true })
@@ -154,18 +156,21 @@ async function tellIdle({ name, port, process: measured }: Contender): Promise<v
   const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
   const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
   const ack = Buffer.from([0, 0, 0, 4, 1, 0, 0, 0, 0])
-  const before = measured.rssBytes()
   const sockets: Socket[] = []
-  for (let i = 0; i < IDLE_CONNECTIONS; i++) {
-    const socket = connect({ host: '127.0.0.1', port })
-    await once(socket, 'connect')
-    socket.write(Buffer.concat([preface, settings, ack, request(i)]))
-    sockets.push(socket)
-    if (i % 50 === 49) await once(socket, 'data')
+  const open = async (connections: number) => {
+    for (let i = 0; i < connections; i++) {
+      const socket = connect({ host: '127.0.0.1', port })
+      sockets.push(socket)
+      await once(socket, 'connect')
+      socket.write(Buffer.concat([preface, settings, ack, request(i)]))
+      await once(socket, 'data')
+    }
+    await new Promise(resolve => setTimeout(resolve, 500))
+    return measured.rssBytes()
   }
-  await new Promise(resolve => setTimeout(resolve, 1000))
-  const perConnection = (measured.rssBytes() - before) / IDLE_CONNECTIONS / 1024
-  console.log(`${name}: ${perConnection.toFixed(1)} KiB for each of ${IDLE_CONNECTIONS} idle connections`)
+  const before = await open(WARM_CONNECTIONS)
+  const bytes = ((await open(IDLE_CONNECTIONS)) - before) / IDLE_CONNECTIONS
+  console.log(`${name}: ${(bytes / 1024).toFixed(1)} KiB for each of ${IDLE_CONNECTIONS} idle connections`)
   for (const socket of sockets) socket.destroy()
 }
 

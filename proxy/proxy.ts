@@ -153,7 +153,8 @@ export async function createProxy(
   let failed = false
   let draining = false
   const startedWallMs = clock.wall()
-  const app = role.kind === 'sidecar' ? probeApp(role.app, clock) : undefined
+  const app =
+    role.kind === 'sidecar' ? probeApp(role.app, clock, () => policy.current.listener?.protocol === 'grpc') : undefined
   const listenerViews = () =>
     listeners.map(named => ({
       name: named.name,

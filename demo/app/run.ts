@@ -26,8 +26,9 @@ export async function runService(create: () => Service, log: Logger): Promise<vo
 async function startOrExit(create: () => Service, log: Logger): Promise<Service> {
   try {
     const service = create()
-    const { address, metrics } = await service.start()
-    log.info({ address: formatAddress(address), metrics: formatAddress(metrics) }, 'listening')
+    const { address, metrics, beside } = await service.start()
+    const grpc = beside === undefined ? undefined : formatAddress(beside)
+    log.info({ address: formatAddress(address), metrics: formatAddress(metrics), grpc }, 'listening')
     return service
   } catch (error) {
     log.fatal({ err: error }, 'could not start')

@@ -27,13 +27,15 @@ export interface Surroundings {
 /** What a service does for its living; everything else is the same for all of them. */
 export interface Business {
   addRoutes(app: FastifyInstance): void
+  /** Opens what it listens on beside HTTP, if anything. */
+  start?(): Promise<Address | undefined>
   /** Called once, after the last request has ended. */
   close(): Promise<void>
 }
 
 export interface Service {
   /** Rejects when a port cannot be had. */
-  start(): Promise<{ address: Address; metrics: Address }>
+  start(): Promise<{ address: Address; metrics: Address; beside: Address | undefined }>
   /** May be called again. Ends within two seconds, also with requests under way and nobody taking the spans. */
   stop(): Promise<void>
 }
@@ -76,7 +78,8 @@ export function createService(
   return {
     async start() {
       const address = await listen(app, settings.listen, metrics.connectionDropped)
-      return { address, metrics: await listen(metricsApp, settings.metrics, metrics.connectionDropped) }
+      const beside = await business.start?.()
+      return { address, metrics: await listen(metricsApp, settings.metrics, metrics.connectionDropped), beside }
     },
     stop() {
       stopped ??= stop()

@@ -1,5 +1,6 @@
 import type { Context } from '@opentelemetry/api'
 import type { Expense } from '../wire/expense.ts'
+import type { Change } from '../wire/expense-grpc.ts'
 import { type Admission, admit, type OnRecord } from './admission.ts'
 import type { Database } from './database.ts'
 import { SEED } from './seed.ts'
@@ -40,11 +41,17 @@ const REMOVE = { name: 'DELETE expenses', sql: 'DELETE FROM expenses WHERE id = 
 /**
  * The expenses on record; an empty database is given the demo trip.
  * @param startup the context under which that is done
+ * @param changed told of each change, once it is on record
  */
-export function createStore(database: Database, startup: Context): Store {
+export function createStore(database: Database, startup: Context, changed: (change: Change) => void): Store {
   const byId = (context: Context, id: string) => database.all(context, BY_ID, id).map(toExpense)[0]
 
-  const write = (context: Context, expense: Expense, mode: 'insert' | 'replace'): Writing =>
+  const write = (context: Context, expense: Expense, mode: 'insert' | 'replace'): Writing => {
+    const writing = writeOnce(context, expense, mode)
+    if (writing.status === 'written') changed({ kind: 'WRITTEN', tripId: expense.tripId, expenseId: expense.id })
+    return writing
+  }
+  const writeOnce = (context: Context, expense: Expense, mode: 'insert' | 'replace'): Writing =>
     database.transaction(() => {
       const exists = byId(context, expense.id) !== undefined
       if (mode === 'insert' && exists) return { status: 'taken' }
@@ -61,7 +68,12 @@ export function createStore(database: Database, startup: Context): Store {
     byId,
     insert: (context, expense) => write(context, expense, 'insert'),
     replace: (context, expense) => write(context, expense, 'replace'),
-    remove: (context, id) => database.run(context, REMOVE, id) > 0,
+    remove(context, id) {
+      const tripId = byId(context, id)?.tripId
+      const removed = database.run(context, REMOVE, id) > 0
+      if (removed && tripId !== undefined) changed({ kind: 'REMOVED', tripId, expenseId: id })
+      return removed
+    },
   }
   if (store.list(startup, 1).length === 0) for (const expense of SEED) store.insert(startup, expense)
   return store

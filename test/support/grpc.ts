@@ -12,12 +12,14 @@ import {
   type ServiceError,
   type StatusObject,
   type sendUnaryData,
+  status,
 } from '@grpc/grpc-js'
 import { type Address, formatAddress } from '../../runtime/address.ts'
 
 /** Messages as they are on the wire: the tests need no schema. */
 const same = (bytes: Buffer): Buffer => bytes
 const UNARY = '/test.Echo/Say'
+const HEALTH = '/grpc.health.v1.Health/Check'
 const STREAM = '/test.Echo/Chat'
 
 export interface GrpcApp {
@@ -32,6 +34,7 @@ export async function grpcApp(
   handlers: {
     say?: (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => void
     chat?: (call: ServerDuplexStream<Buffer, Buffer>) => void
+    health?: (call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => void
   } = {},
 ): Promise<GrpcApp> {
   const calls: Metadata[] = []
@@ -40,6 +43,7 @@ export async function grpcApp(
   server.addService(
     {
       say: { path: UNARY, requestStream: false, responseStream: false, ...wire },
+      check: { path: HEALTH, requestStream: false, responseStream: false, ...wire },
       chat: { path: STREAM, requestStream: true, responseStream: true, ...wire },
     },
     {
@@ -47,6 +51,10 @@ export async function grpcApp(
         calls.push(call.metadata)
         if (handlers.say === undefined) answer(null, call.request)
         else handlers.say(call, answer)
+      },
+      check(call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) {
+        if (handlers.health === undefined) answer({ code: status.UNIMPLEMENTED, details: 'no health service' })
+        else handlers.health(call, answer)
       },
       chat(call: ServerDuplexStream<Buffer, Buffer>) {
         calls.push(call.metadata)

@@ -1,30 +1,38 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { countedStatus, grpcTimeout, grpcTimeoutMs, isGrpcServerFault } from '../../../proxy/grpc.ts'
+import { grpcMessage, grpcStatusOf, grpcStatusOfHttp, isGrpc, isGrpcServerFault } from '../../../proxy/grpc.ts'
 
-test('grpc-timeout is one to eight digits and a unit; anything else is no timeout', () => {
-  assert.deepEqual(
-    ['2H', '3M', '4S', '5m', '6000u', '7000000n', '0m'].map(grpcTimeoutMs),
-    [7_200_000, 180_000, 4000, 5, 6, 7, 0],
-  )
-  for (const wrong of ['', 'm', '5', '5 m', '-5m', '123456789m', '5x', '5mm', '1.5S'])
-    assert.equal(grpcTimeoutMs(wrong), -1)
+test('gRPC is known by its content type, with or without what it carries; gRPC-Web is HTTP', () => {
+  for (const type of ['application/grpc', 'application/grpc+proto', 'application/grpc;charset=utf-8'])
+    assert.equal(isGrpc(type), true, type)
+  for (const type of [undefined, '', 'application/json', 'application/grpc-web', 'application/grpc-web+proto'])
+    assert.equal(isGrpc(type), false, type)
 })
 
-test('what is told onward can be read, and is never more than what is left, nor a second less', () => {
-  const left = fc.oneof(fc.double({ min: 0, max: 10, noNaN: true }), fc.double({ min: 0, max: 1e10, noNaN: true }))
-  fc.assert(
-    fc.property(left, ms => {
-      const told = grpcTimeoutMs(grpcTimeout(ms))
+test('a status is a number that gRPC knows, or UNKNOWN; without the field there is none', () => {
+  assert.equal(grpcStatusOf([]), -1)
+  assert.equal(grpcStatusOf(['x', '1', 'grpc-status', '14']), 14)
+  for (const value of ['', '17', '99', '-1', '1.5', ' 1', '0x1']) assert.equal(grpcStatusOf(['grpc-status', value]), 2)
+})
 
-      assert.ok(told >= 0 && told <= ms + 1e-9 && told > ms - 1000, `${ms} ms became ${grpcTimeout(ms)}`)
+test('a message is printable ASCII, and decodes to what it was, whatever that is', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), text => {
+      const encoded = grpcMessage(text)
+      assert.match(encoded, /^[\x20-\x7e]*$/)
+      assert.equal(decodeURIComponent(encoded.replace(/%(?![0-9A-F]{2})/g, '%25')), Buffer.from(text).toString())
     }),
   )
+  assert.equal(grpcMessage('100 % – gone\n'), '100 %25 %E2%80%93 gone%0A')
 })
 
-test("a call's status counts as a server's error exactly where it is the server's fault", () => {
-  for (let status = 0; status <= 16; status++)
-    assert.equal(countedStatus(200, status) >= 500, isGrpcServerFault(status), `status ${status}`)
-  assert.deepEqual([countedStatus(503, -1), countedStatus(200, -1), countedStatus(200, 8)], [503, 200, 429])
+test('HTTP statuses stand for the gRPC statuses that Envoy and the gRPC project give them', () => {
+  const statuses = [400, 401, 403, 404, 429, 502, 503, 504, 200, 408, 431, 500, 501]
+  assert.deepEqual(statuses.map(grpcStatusOfHttp), [13, 16, 7, 12, 14, 14, 14, 14, 2, 2, 2, 2, 2])
+})
+
+test('the fault is the server’s when it could not do what it should, and the caller’s when it asked for what cannot be', () => {
+  const faults = Array.from({ length: 17 }, (_, status) => status).filter(isGrpcServerFault)
+  assert.deepEqual(faults, [2, 4, 12, 13, 14, 15])
 })

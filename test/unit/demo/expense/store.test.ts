@@ -27,7 +27,7 @@ function open(t: TestContext, file = ':memory:') {
   const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] })
   const database = openDatabase(file, provider.getTracer('test'))
   t.after(() => database.close())
-  return { store: createStore(database, QUIET), spans, database }
+  return { store: createStore(database, QUIET, () => {}), spans, database }
 }
 
 test('a fresh store holds the demo trip, and an opened one is not given it again', t => {

@@ -26,6 +26,7 @@ export function startExpense(
     metrics: anyPort,
     zipkinUrl: undefined,
     dataFile: undefined,
+    grpc: undefined,
   }
   return started(t, createExpense({ ...standard, ...settings }, { log: quiet, random }))
 }
