@@ -357,6 +357,28 @@ test('a server that takes nothing of a body stops the client, not the proxy', as
   assert.ok(proxy.sender.active === 1)
 })
 
+test('three hundred uploads that a server does not take wait for it, and it goes on answering others', async t => {
+  const app = await http2Origin({
+    limits: { concurrentStreamsMax: 1000, connectionWindowBytes: 64 * 1024 * 1024 },
+    credits: false,
+    onEnd: call => call.head.path === '/ok' && answerHello(call),
+  })
+  const limits = { maxConnections: 10, maxPending: 1000, maxRequests: 1000, maxRetries: 1 }
+  const proxy = await harness({ upstream: http2Upstream([app.address], { limits }) })
+  t.after(() => Promise.all([proxy.close(), app.close()]))
+  const clients = await Promise.all(Array.from({ length: 300 }, () => dial(proxy.listener.address)))
+  for (const client of clients)
+    client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(300_000)}`)
+  await when(() => app.calls.length === 300 && app.calls.every(({ bytes }) => bytes === 65_536))
+
+  const quick = await dial(proxy.listener.address)
+  quick.send('GET /ok HTTP/1.1\r\nHost: a\r\n\r\n')
+  await quick.until('hello')
+
+  assert.deepEqual([app.sessions.length, proxy.sender.active], [1, 300])
+  for (const { socket } of clients) socket.destroy()
+})
+
 test('a malformed answer is 502, and costs its stream only', async t => {
   const app = await http2Origin({
     onEnd(call) {
