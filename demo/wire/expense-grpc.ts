@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
-import type { Expense } from './expense.ts'
 
 /** What expense.proto says, as grpc-js wants it; the fields have the names of the JSON API. */
 

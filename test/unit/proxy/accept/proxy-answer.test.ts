@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { prefersPlain, proxyAnswer } from '../../../../proxy/accept/proxy-answer.ts'
+import { grpcAnswer, prefersPlain, proxyAnswer } from '../../../../proxy/accept/proxy-answer.ts'
 import { StallWatch } from '../../../../proxy/accept/stall-watch.ts'
 import { type FailureFlag, failure } from '../../../../proxy/failures.ts'
 
@@ -17,6 +17,21 @@ test('every failure has an answer for outsiders that says what to do and holds n
     assert.ok(said.message.length > 10)
     if (flag !== 'DPE' && flag !== 'DT') assert.equal(said.message.includes('10.1.2.3'), false)
   }
+})
+
+test('every failure has a gRPC status with its reason in the head, and nothing behind it', () => {
+  for (const flag of flags) {
+    const cause = failure(flag, '10.1.2.3:8080 said "no" – twice')
+    const { head, body } = grpcAnswer(cause, { plain: false, outside: false, date: '', facts: {} })
+    const field = (name: string) => head.fields[head.fields.indexOf(name) + 1]
+
+    assert.deepEqual([head.status, head.hasBody, body.length], [200, false, 0])
+    assert.match(field('grpc-status')!, /^([1-9]|1[0-6])$/)
+    assert.equal(field('grpc-message'), `${cause.reason}: 10.1.2.3:8080 said "no" %E2%80%93 twice`)
+    assert.equal(field('x-trimtab-reason'), cause.reason)
+  }
+  const outside = grpcAnswer(failure('UF', '10.1.2.3'), { plain: false, outside: true, date: '', facts: {} })
+  assert.equal(outside.head.fields.join().includes('10.1.2.3'), false)
 })
 
 test('facts that are empty are not told; the length is that of the bytes, not of the characters', () => {
