@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
+import type { Intentions } from '../../protocol/intentions.ts'
 import type { SnapshotLine } from '../../protocol/snapshot.ts'
 import type { PairIdentity } from '../support/pair-identities.ts'
 import { type Measured, start } from '../support/process.ts'
@@ -64,5 +65,23 @@ function policyOf(service: string, versions: Record<string, number[]>, peerSpiff
     if (name.startsWith('upstream/')) return [name, { version: 1, value: { ...value, peerSpiffeId } }]
     return [name, section]
   })
-  return { epoch, sections: Object.fromEntries(changed) }
+  return { epoch, sections: { ...Object.fromEntries(changed), intentions: { version: 1, value: intentions } } }
+}
+
+/** Denied unless allowed, and the rule that fits is not the first. */
+const intentions: Intentions = {
+  default: 'deny',
+  rules: [
+    { name: 'backend deny 1', action: 'deny', dryRun: false, precedence: 9, source: { services: ['stranger'] } },
+    {
+      name: 'backend allow 1',
+      action: 'allow',
+      dryRun: false,
+      precedence: 9,
+      source: { services: ['caller'] },
+      methods: ['GET'],
+      pathPrefix: '/api/report',
+    },
+  ],
+  jwt: {},
 }

@@ -14,6 +14,8 @@ export interface StreamHost {
   readonly secure: boolean
   /** How often bytes came: whether some did since. */
   readonly reads: number
+  /** It has brought answers. */
+  proven: boolean
   /** A request was put on it. */
   noteRequest(): void
 }
@@ -27,7 +29,8 @@ export class Http2Carrier implements Carrier, StreamUser {
   #owedBytes = 0
   /** Set while an extended CONNECT is under way, and after: the fields that it was asked for with. */
   #webSocket: Fields | undefined = undefined
-  #readsBefore = 0
+  /** Of the host, when the request was put on it; -1: it was not proven then. */
+  #readsBefore = -1
 
   constructor(host: StreamHost, carried: Carried) {
     this.#host = host
@@ -39,7 +42,7 @@ export class Http2Carrier implements Carrier, StreamUser {
   head(exchange: Exchange, ended: boolean): void {
     const host = this.#host
     if (asksForWebSocket(exchange)) this.#webSocket = exchange.request.fields
-    this.#readsBefore = host.reads
+    if (host.proven) this.#readsBefore = host.reads
     const opened = host.codec.open(requestToSend(exchange, host.secure), this, ended && this.#webSocket === undefined)
     if (typeof opened === 'string') throw new Error(`a stream was given on a connection that is ${opened}`)
     this.#stream = opened
@@ -90,6 +93,7 @@ export class Http2Carrier implements Carrier, StreamUser {
   }
 
   onHead(head: WireHead, ended: boolean): void {
+    this.#host.proven = true
     const carried = this.#carried
     if (carried === undefined) return
     const asked = this.#webSocket

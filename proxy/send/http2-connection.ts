@@ -32,6 +32,7 @@ export class Http2UpstreamConnection implements Http2Owner, SocketUser, ByteSink
   readonly codec: Http2Connection
   readonly secure: boolean
   reads = 0
+  proven = false
   requests = 0
   readonly #owner: Http2ConnectionOwner
   #ready = false

@@ -37,6 +37,9 @@ export interface Http2PoolHost {
 /** none: it has no connection, and there is no room for one. unfit: HTTP/2 here cannot carry what is asked for. */
 export type Http2Grant = 'given' | 'coming' | 'none' | 'unfit' | 'overflow'
 
+/** Stream ids end at 2^31, and every second one is ours: a connection is replaced well before. */
+const REQUESTS_MAX = 500_000_000
+
 export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
   readonly endpoint: Endpoint
   readonly #host: Http2PoolHost
@@ -283,7 +286,7 @@ export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
     for (const connection of this.#ending) connection.sweep(nowMs, 0)
     for (const connection of [...this.#open]) {
       connection.sweep(nowMs, idleTimeoutMs)
-      if (this.#host.isOutdated(connection.socket)) connection.drain()
+      if (connection.requests > REQUESTS_MAX || this.#host.isOutdated(connection.socket)) connection.drain()
     }
   }
 }

@@ -20,6 +20,8 @@ export const DEFAULT_HTTP2_UPSTREAM: Http2UpstreamSettings = {
     pingTimeoutMs: 5000,
     // Many clients share a connection: those who read slowly, a window each, must not stop it for the others. maxRequests bounds them.
     unconsumedBytesMax: 256 * 1024 * 1024,
+    // The same the other way: uploads that it does not take now wait, a queue each.
+    unsentBytesMax: 256 * 1024 * 1024,
     // A server with small windows is somebody's choice, not an attack.
     windowUpdatesBurst: 10_000,
   },

@@ -4,6 +4,7 @@ import { type Exchange, type Fields, fieldOf, type ResponseHead, type UpstreamSi
 import { type Failure, failure } from '../failures.ts'
 import { countedStatus, grpcStatusOf } from '../grpc.ts'
 import { whyFailed } from './answer-verdict.ts'
+import { brokenTry } from './broken-try.ts'
 import type { Applicant, Breakage, Carrier, Coming } from './carrier.ts'
 import type { Cluster } from './cluster.ts'
 import { Deadlines } from './deadlines.ts'
@@ -323,19 +324,8 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
       }
     }
     const at = `${this.#cluster.name} ${endpoint.version} at ${endpoint.address}`
-    if (cause === 'connect' || cause === 'connect-timeout') {
-      this.#tryFailed('connect-failure', failure('UF', `could not connect to ${at}: ${detail}`), nowMs)
-    } else if (cause === 'invalid') {
-      stats.cxProtocolError++
-      this.#tryFailed('reset', failure('UPE', `${at} did not answer in valid HTTP: ${detail}`), nowMs)
-    } else if (cause === 'refused') {
-      stats.rqRxReset++
-      this.#tryFailed('refused-stream', failure('UC', `${at} did nothing with it: ${detail}`), nowMs)
-    } else {
-      stats.rqRxReset++
-      stats.cxDestroyRemote++
-      this.#tryFailed('reset', failure('UC', `${at} broke off: ${detail}`), nowMs)
-    }
+    const broken = brokenTry(cause, at, detail, stats)
+    this.#tryFailed(broken.end, broken.failure, nowMs)
   }
 
   #tryFailed(end: TryEnd, cause: Failure, nowMs: number): void {

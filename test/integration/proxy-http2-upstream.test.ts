@@ -210,6 +210,36 @@ test('after GOAWAY the streams above its last are sent again on a new connection
   await when(() => proxy.sender.clusters()[0]!.stats.cxActive === 1)
 })
 
+test('a connection that is closed as it is used is replaced for what may be sent twice, and for nothing else', async t => {
+  const app = await http2Origin({
+    onEnd(call) {
+      if (call.session.calls.length === 1) answerHello(call)
+      else call.session.socket.destroy()
+    },
+  })
+  const proxy = await harness({ upstream: http2Upstream([app.address]) })
+  t.after(() => Promise.all([proxy.close(), app.close()]))
+  const client = await dial(proxy.listener.address)
+  const ask = async (request: string, end: string) => {
+    client.clear()
+    client.send(request)
+    return client.until(end)
+  }
+  await ask(GET, 'hello')
+
+  await ask(GET, 'hello')
+  const said = await ask('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx', '\r\n\r\n')
+
+  assert.match(said, /^HTTP\/1\.1 503 /)
+  assert.deepEqual(
+    app.sessions.map(({ calls }) => calls.map(({ head }) => head.method)),
+    [
+      ['GET', 'GET'],
+      ['GET', 'POST'],
+    ],
+  )
+})
+
 test('a client that leaves costs its stream only', async t => {
   const app = await http2Origin({ onEnd: call => call.head.path === '/ok' && answerHello(call) })
   const proxy = await harness({ upstream: http2Upstream([app.address]) })
@@ -325,6 +355,28 @@ test('a server that takes nothing of a body stops the client, not the proxy', as
   assert.equal(flowing, false)
   assert.ok(app.calls[0]!.bytes <= 65_536)
   assert.ok(proxy.sender.active === 1)
+})
+
+test('three hundred uploads that a server does not take wait for it, and it goes on answering others', async t => {
+  const app = await http2Origin({
+    limits: { concurrentStreamsMax: 1000, connectionWindowBytes: 64 * 1024 * 1024 },
+    credits: false,
+    onEnd: call => call.head.path === '/ok' && answerHello(call),
+  })
+  const limits = { maxConnections: 10, maxPending: 1000, maxRequests: 1000, maxRetries: 1 }
+  const proxy = await harness({ upstream: http2Upstream([app.address], { limits }) })
+  t.after(() => Promise.all([proxy.close(), app.close()]))
+  const clients = await Promise.all(Array.from({ length: 300 }, () => dial(proxy.listener.address)))
+  for (const client of clients)
+    client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(300_000)}`)
+  await when(() => app.calls.length === 300 && app.calls.every(({ bytes }) => bytes === 65_536))
+
+  const quick = await dial(proxy.listener.address)
+  quick.send('GET /ok HTTP/1.1\r\nHost: a\r\n\r\n')
+  await quick.until('hello')
+
+  assert.deepEqual([app.sessions.length, proxy.sender.active], [1, 300])
+  for (const { socket } of clients) socket.destroy()
 })
 
 test('a malformed answer is 502, and costs its stream only', async t => {

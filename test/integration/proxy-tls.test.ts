@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { connect, createServer } from 'node:tls'
+import { testAuthority } from '../support/certificates.ts'
 import { localhostCertificate } from '../support/localhost-certificate.ts'
 import { harness, upstreamOf } from '../support/proxy-harness.ts'
 import { answering, dial, ok, origin, wireOf } from '../support/proxy-sockets.ts'
@@ -49,4 +50,27 @@ test('an upstream with TLS is asked by TLS, its name checked against the authori
   two.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
 
   assert.match(await two.until('}\n'), /^HTTP\/1\.1 503 [\s\S]*connect-failure/)
+})
+
+test('an upstream with TLS that is named by its IP address must have that address in its certificate', async t => {
+  const authority = await testAuthority('outside.example')
+  const spiffeId = 'spiffe://outside.example/rates'
+  const named = await authority.certify({ spiffeId, ips: ['127.0.0.1'] })
+  const unnamed = await authority.certify({ spiffeId, dns: ['rates.example'] })
+  const answers = await Promise.all(
+    [named, unnamed].map(async ({ chain: cert, key }) => {
+      const server = createServer({ cert, key }, socket => answering(() => ok('hello'))(wireOf(socket)))
+      server.listen(0, '127.0.0.1')
+      await once(server, 'listening')
+      const address = `127.0.0.1:${(server.address() as AddressInfo).port}`
+      const proxy = await harness({ upstream: upstreamOf([address], { tls: { caPem: authority.root } }) })
+      t.after(() => Promise.all([proxy.close(), server.close()]))
+      const client = await dial(proxy.listener.address)
+      client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+      return client.until(/hello|\}\n/)
+    }),
+  )
+
+  assert.match(answers[0]!, /^HTTP\/1\.1 200/)
+  assert.match(answers[1]!, /^HTTP\/1\.1 503 [\s\S]*connect-failure/)
 })

@@ -9,6 +9,7 @@ import {
   isIdempotent,
   retryAfterMs,
   wantsRetryOfEnd,
+  wantsRetryOfGrpc,
   wantsRetryOfStatus,
 } from '../../../../proxy/send/retry.ts'
 import { decideRetry, type RetryQuestion } from '../../../../proxy/send/retry-decision.ts'
@@ -44,14 +45,28 @@ test('each condition asks for a retry of exactly what its name says', () => {
 })
 
 test('a try without an answer: reset covers all but the connect failure, 5xx and gateway-error cover all', () => {
-  const ends = ['connect-failure', 'reset', 'per-try-timeout'] as const
+  const ends = ['connect-failure', 'refused-stream', 'reset', 'per-try-timeout'] as const
   const retried = (...conditions: Retries['on']) => ends.filter(end => wantsRetryOfEnd(on(...conditions), end))
 
   assert.deepEqual(retried('5xx'), ends)
   assert.deepEqual(retried('gateway-error'), ends)
   assert.deepEqual(retried('connect-failure'), ['connect-failure'])
-  assert.deepEqual(retried('reset'), ['reset', 'per-try-timeout'])
-  assert.deepEqual(retried('retriable-status-codes', 'refused-stream'), [])
+  assert.deepEqual(retried('refused-stream'), ['refused-stream'])
+  assert.deepEqual(retried('reset'), ['refused-stream', 'reset', 'per-try-timeout'])
+  assert.deepEqual(retried('retriable-status-codes', 'unavailable'), [])
+})
+
+test('each condition of gRPC asks for a retry of the one status it names', () => {
+  const statuses = Array.from({ length: 17 }, (_, status) => status)
+  const retried = (...conditions: Retries['on']) =>
+    statuses.filter(status => wantsRetryOfGrpc(on(...conditions), status))
+
+  assert.deepEqual(retried('cancelled'), [1])
+  assert.deepEqual(retried('deadline-exceeded'), [4])
+  assert.deepEqual(retried('resource-exhausted'), [8])
+  assert.deepEqual(retried('internal', 'unavailable'), [13, 14])
+  assert.deepEqual(retried('5xx', 'reset', 'gateway-error'), [])
+  assert.deepEqual([wantsRetryOfGrpc(on('5xx'), -1), wantsRetryOfGrpc(on('internal'), -1)], [false, true])
 })
 
 test('the back-off doubles, has full jitter and a bound', () => {
