@@ -229,6 +229,8 @@ export async function createProxy(
     clusters: sender.clusters,
     listeners: listenerViews,
     certificates: () => certificatesShown(mesh, files.current, policy.current, settings),
+    renewCertificate: async () =>
+      (await mesh?.renewNow()) ?? { ok: false, detail: 'this proxy has no identity in a mesh' },
     spansUrl: () => settings.zipkin ?? policy.current.telemetry?.spansUrl,
     registry,
     checks,

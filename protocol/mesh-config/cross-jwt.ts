@@ -16,9 +16,12 @@ const ownedByTheWire = new Set(
 
 /** Headers of token providers: where tokens are found, and what claims are forwarded as. */
 export function crossCheckJwt(file: Loose<MeshFile>, report: Report): void {
-  for (const [name, provider] of Object.entries(file.jwt ?? {})) {
+  const providers = Object.entries(file.jwt ?? {})
+  // What is removed from everybody cannot bring a token, whosever it is.
+  const tokenHeaders = new Set(providers.map(([, provider]) => tokenHeaderOf(provider)))
+  for (const [name, provider] of providers) {
     const path = ['jwt', name]
-    const tokenHeader = (provider?.header ?? 'authorization').toLowerCase()
+    const tokenHeader = tokenHeaderOf(provider)
     if (ownedByTheWire.has(tokenHeader) || tokenHeader.startsWith('proxy-'))
       report.problem([...path, 'header'], tokenHeader, 'a header that goes from end to end, such as authorization')
     const taken = new Map<string, string>()
@@ -32,10 +35,14 @@ export function crossCheckJwt(file: Loose<MeshFile>, report: Report): void {
           written,
           'a header of your own such as x-user: this one belongs to HTTP, to traces or to proxies',
         )
-      else if (header === tokenHeader) report.problem(here, written, 'another header than the one that holds the token')
+      else if (tokenHeaders.has(header)) report.problem(here, written, 'a header that holds no token')
       else if (taken.has(header))
         report.problem(here, written, `each header once: ${taken.get(header)} is forwarded as ${header} already`)
       taken.set(header, claim)
     }
   }
+}
+
+function tokenHeaderOf(provider: { header?: string | undefined } | undefined): string {
+  return (provider?.header ?? 'authorization').toLowerCase()
 }

@@ -317,6 +317,23 @@ test('a client that leaves while its token is verified leaves nothing behind', a
   assert.deepEqual(app.requests, [])
 })
 
+test('only so many requests wait for their tokens: the next is told to come again', async t => {
+  const { proxy, issuer } = await login(t)
+  const token = await issuer.token({ groups: 'staff' })
+  const line = get('/a', `authorization: Bearer ${token}`)
+  proxy.counts.waiting = 999
+  const [last, over] = [await dial(proxy.address), await dial(proxy.address)]
+  last.send(line)
+  await until(
+    'the last that may wait',
+    () => proxy.counts.waiting,
+    waiting => waiting === 1000,
+  )
+  over.send(line)
+  assert.match(await over.until('try again'), /HTTP\/1.1 503 [\s\S]*x-trimtab-reason: overflow/)
+  assert.equal(proxy.counts.waitingOverflow, 1)
+})
+
 test('intentions that change while a token is verified are the ones that decide', async t => {
   const { proxy, app, issuer, keysCome } = await login(t)
   const wire = await dial(proxy.address)

@@ -159,6 +159,14 @@ describe('a token provider', () => {
     'jwt.p.forward.name: found X-User, allowed: each header once: sub is forwarded as x-user already',
   )
   refused(
+    'does not forward a claim where another one’s token is found',
+    `mesh: m
+jwt:
+  p: { issuer: i, audiences: [a], jwks: { file: k.json }, forward: { sub: X-Token } }
+  q: { issuer: i, audiences: [a], jwks: { file: k.json }, header: x-token }`,
+    'jwt.p.forward.sub: found X-Token, allowed: a header that holds no token',
+  )
+  refused(
     'has its keys in one place',
     provider('').replace('{ file: k.json }', '{ file: k.json, url: "https://k" }'),
     'jwt.p.jwks: found file and url, allowed: one of file or url',
