@@ -5,7 +5,8 @@ ENV NODE_ENV=production
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev
 COPY . .
-RUN mkdir -p /data && chown node:node /data
+# What control hands to its proxies lies in a folder of its own: a volume that they share.
+RUN mkdir -p /data /run/trimtab && chown node:node /data /run/trimtab
 USER node
 VOLUME /data
 ENTRYPOINT ["node", "cli/trimtab.ts"]

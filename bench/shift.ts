@@ -3,14 +3,10 @@
  * 10 % that fails from one moment on. Told: time from the fault to weight 0 at the caller's proxy, and how many requests failed for the
  * caller until then; median and worst of the trials. `node bench/shift.ts [--trials 10] [--rate 1000] [--errors 1,0.2]`.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import { tmpdir } from 'node:os'
 import { parseArgs } from 'node:util'
-import { Agent, request } from 'undici'
-import { child } from '../cli/up/child.ts'
-import { anyPortsOn } from '../cli/up/ports.ts'
-import { listen } from '../runtime/address.ts'
+import { request } from 'undici'
+import { benchMesh } from './support/mesh.ts'
+import { application, openLoad } from './support/open-load.ts'
 import { median, printTable } from './support/table.ts'
 
 const { values } = parseArgs({
@@ -21,74 +17,7 @@ const { values } = parseArgs({
   },
 })
 const ratePerSecond = Number(values.rate)
-const folder = mkdtempSync(`${tmpdir()}/trimtab-shift-`)
-const ports = anyPortsOn('127.0.0.1', Math.random)
-const take = async () => `127.0.0.1:${await ports.take(0, 'bench')}`
-
-/** An application that fails with a settable share. */
-async function application(): Promise<{ address: string; fail(share: number): void; close(): void }> {
-  let share = 0
-  const server = createServer((_request, response) => {
-    response.statusCode = Math.random() < share ? 500 : 200
-    response.end('hello')
-  })
-  const { port } = await listen(server, { host: '127.0.0.1', port: 0 })
-  return {
-    address: `127.0.0.1:${port}`,
-    fail(next) {
-      share = next
-    },
-    close: () => server.closeAllConnections(),
-  }
-}
-
-interface Load {
-  failed: number
-  sent: number
-  stop(): Promise<void>
-}
-
-/** Constant arrivals, whatever comes back. */
-function load(url: string, host: string): Load {
-  const agent = new Agent({ connections: 100, pipelining: 1 })
-  const counts = { failed: 0, sent: 0 }
-  const startedMs = performance.now()
-  const under = new Set<Promise<void>>()
-  const one = async (): Promise<void> => {
-    try {
-      const answer = await request(url, { dispatcher: agent, headers: { host } })
-      await answer.body.dump()
-      if (answer.statusCode >= 500) counts.failed++
-    } catch {
-      counts.failed++
-    }
-  }
-  const timer = setInterval(() => {
-    const due = Math.floor(((performance.now() - startedMs) / 1000) * ratePerSecond)
-    for (; counts.sent < due; counts.sent++) {
-      const call = one()
-      under.add(call)
-      void call.finally(() => under.delete(call))
-    }
-  }, 2)
-  return {
-    get failed() {
-      return counts.failed
-    },
-    get sent() {
-      return counts.sent
-    },
-    async stop() {
-      clearInterval(timer)
-      await Promise.all(under)
-      await agent.close()
-    },
-  }
-}
-
 const apps = { v1: await application(), v2: await application(), caller: await application() }
-const api = await take()
-const zipkin = await take()
 
 function meshFile(fuse: boolean): string {
   const check = fuse ? '{ interval: 10s, maxFailures: 3, baseEjection: 1s, maxEjection: 1s }' : 'off'
@@ -105,56 +34,10 @@ services:
 `
 }
 
-const file = `${folder}/mesh.yaml`
-writeFileSync(file, meshFile(true))
-const outbound = await take()
-const admin = await take()
-const program = (name: string, args: readonly string[]) =>
-  child({
-    name,
-    script: 'cli/trimtab.ts',
-    args: [...args, '--log-level', 'warn', '--until-parent-gone'],
-    env: process.env,
-    logFile: `${folder}/${name}.log`,
-    isReady: line => line['msg'] === 'ready',
-    onDeath: () => {},
-    onReturn: () => {},
-  })
-const proxy = async (service: string, version: string, app: string, out: string, adminAddress: string) =>
-  // biome-ignore format: one flag with its value
-  program(`proxy-${service}-${version}`, ['proxy', '--service', service, '--version', version, '--instance', `${service}-${version}`, '--app', app, '--app-metrics', 'none', '--inbound', await take(), '--outbound', out, '--metrics', await take(), '--admin', adminAddress, '--control', `http://${api}`])
-const children = [
-  program('collector', [
-    'collector',
-    '--data',
-    `${folder}/collector`,
-    '--zipkin',
-    zipkin,
-    '--health',
-    await take(),
-    '--telemetry',
-    await take(),
-    '--clickhouse',
-    'off',
-  ]),
-  program('control', [
-    'control',
-    '--doors',
-    'open-loopback',
-    '--config',
-    file,
-    '--data',
-    `${folder}/control`,
-    '--listen',
-    api,
-    '--collector',
-    `http://${zipkin}`,
-  ]),
-  await proxy('target', 'v1', apps.v1.address, await take(), await take()),
-  await proxy('target', 'v2', apps.v2.address, await take(), await take()),
-  await proxy('caller', 'v1', apps.caller.address, outbound, admin),
-]
-for (const started of children) await started.start()
+const mesh = await benchMesh('shift', meshFile(true))
+await mesh.proxy({ service: 'target', version: 'v1', app: apps.v1.address })
+await mesh.proxy({ service: 'target', version: 'v2', app: apps.v2.address })
+const { outbound, admin } = await mesh.proxy({ service: 'caller', version: 'v1', app: apps.caller.address })
 
 /** The candidate's share as the caller's proxy has it. */
 async function share(): Promise<number> {
@@ -178,7 +61,7 @@ const FORGOTTEN_MS = 6000
 /** Puts the standing weights back and waits until the candidate takes its tenth again, and keeps it unpinned. */
 async function reset(): Promise<void> {
   const post = (path: string, body: unknown) =>
-    request(`http://${api}/v1/services/target/${path}`, {
+    request(`http://${mesh.api}/v1/services/target/${path}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
@@ -193,12 +76,12 @@ async function reset(): Promise<void> {
 
 const rows: string[][] = []
 for (const fuse of [true, false]) {
-  writeFileSync(file, meshFile(fuse))
+  mesh.file(meshFile(fuse))
   for (const errors of values.errors.split(',').map(Number)) {
     const times: number[] = []
     const fails: number[] = []
     for (let trial = 0; trial < Number(values.trials); trial++) {
-      const running = load(`http://${outbound}/`, 'target')
+      const running = openLoad(`http://${outbound}/`, 'target', ratePerSecond)
       await reset()
       const failedBefore = running.failed
       const startedMs = performance.now()
@@ -228,6 +111,5 @@ printTable(
   ],
   rows,
 )
-await Promise.all(children.map(started => started.stop(3000)))
-rmSync(folder, { recursive: true, force: true })
+await mesh.close()
 process.exit(0)

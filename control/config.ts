@@ -94,6 +94,13 @@ export const controlSettings = {
     read: lifetime,
     default: 3_600_000,
   },
+  renewalGrace: {
+    flag: '--renewal-grace <duration>',
+    describe:
+      'how long after its end a certificate may still be renewed, so that proxies come back when control was away',
+    read: durationMs,
+    default: 86_400_000,
+  },
   rotationPatience: {
     flag: '--rotation-patience <duration>',
     describe: 'how long a root rotation waits for proxies that have not applied the new root',

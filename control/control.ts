@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { COLLECTOR_AUDIENCE } from '../protocol/identity.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -7,10 +6,8 @@ import type { Log } from '../runtime/log.ts'
 import { type Api, createApi } from './api/api.ts'
 import { intentionRoutes } from './api/intention-routes.ts'
 import { proxies as proxyStates } from './api/proxies.ts'
-import { openAuthority } from './authority.ts'
 import { controlChecks } from './checks.ts'
 import type { ControlSettings } from './config.ts'
-import { createDoors, keepTokenFiles } from './doors.ts'
 import { type ControlEvents, controlEvents } from './events.ts'
 import { createCatalog } from './gather/catalog.ts'
 import { liveTraffic } from './gather/live-traffic.ts'
@@ -18,12 +15,6 @@ import { meshSource } from './gather/mesh-source.ts'
 import { recentTraffic, trafficOf } from './gather/recent-traffic.ts'
 import { createReporters } from './gather/reporters.ts'
 import { controlGauges } from './gauges.ts'
-import { identityEvents } from './identity/events.ts'
-import { createIdentity } from './identity/identity.ts'
-import { heldCertificates } from './identity/identity-status.ts'
-import { ownHosts } from './identity/own-hosts.ts'
-import { tokenBook } from './identity/token-book.ts'
-import { identityGauges } from './identity-gauges.ts'
 import { createJudge, type Judge, type Resumed } from './judge/judge.ts'
 import { createMembership } from './membership.ts'
 import { decisionShipper } from './publish/decision-shipper.ts'
@@ -39,6 +30,7 @@ import { decisionLog } from './state/decision-log.ts'
 import { createEpochs } from './state/epochs.ts'
 import { createKeeper, savedJudge } from './state/keeper.ts'
 import { openStore, storeLimits } from './state/store.ts'
+import { openTrust } from './trust.ts'
 
 export interface Surroundings {
   clock: Clock
@@ -58,14 +50,12 @@ const MESH_POLL_MS = 2000
 const KEEP_EVERY_MS = 1000
 const LOOK_EVERY_MS = 1000
 const RECENT_MS = 5000
-const ROTATION_SKEW_MS = 60_000
 const streamLimits = { heartbeatMs: 1000, slowReaderMs: 10_000 }
 const pageFolder = fileURLToPath(new URL('../dashboards/web', import.meta.url))
 
 /** The whole of control, in the order in which things pass: who is there and how it goes -> judge -> write down -> publish -> tell. */
 export async function createControl(settings: ControlSettings, { clock, random, log }: Surroundings): Promise<Control> {
   const events = controlEvents(log)
-  const identityHappens = identityEvents(log, events.registry)
 
   // What stays over a restart.
   const store = openStore(settings.data, storeLimits, events.stateNotWritten)
@@ -93,35 +83,25 @@ export async function createControl(settings: ControlSettings, { clock, random, 
   }
 
   // Who they are, and what they trust.
+  let api: Api | undefined
   const proxies = proxyStates({ clock, catalog, reporters, sentEpoch: streams.sentEpoch })
-  const authorities = await orElse(store.close, () =>
-    openAuthority(settings, store.identity, clock, () => meshNow.config.trustDomain),
+  const trust = await orElse(store.close, () =>
+    openTrust(settings, {
+      store: store.identity,
+      clock,
+      log,
+      registry: events.registry,
+      mesh: () => meshNow.config,
+      behind: proxies.behind,
+      publish() {
+        const prepared = publication.identity(reconciler.view)
+        prepared.send()
+        return prepared.epoch
+      },
+      onTls: tls => api?.setTls(tls),
+    }),
   )
-  const identity = await createIdentity({
-    store: store.identity,
-    authorities,
-    clock,
-    randomBytes,
-    mesh: () => meshNow.config,
-    dc: settings.dc,
-    leafLifetimeMs: settings.certificateLifetime,
-    limits: {
-      patienceMs: settings.rotationPatience,
-      skewMs: Math.min(ROTATION_SKEW_MS, settings.certificateLifetime / 10),
-    },
-    hosts: ownHosts(settings.listen.host),
-    behind: proxies.behind,
-    publish() {
-      const prepared = publication.identity(reconciler.view)
-      prepared.send()
-      return prepared.epoch
-    },
-    onTls: tls => api?.setTls(tls),
-    events: identityHappens,
-  })
-  const tokens = tokenBook(store.identity, clock, randomBytes)
-  const keepFiles = () => keepTokenFiles(settings, tokens, identity.pin(), identityHappens)
-  keepFiles()
+  const { identity } = trust
   const publication = createPublication(book, streams, epochs.next, urls, identity.inForce)
 
   // What is decided: goes on where it was.
@@ -142,7 +122,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
           random,
           decisionsAfter: store.decisionsAfter,
           shippedTo: Number(store.kept('shippedTo') ?? 0),
-          proof: () => identity.prove(COLLECTOR_AUDIENCE),
+          proof: () => identity.own.prove(COLLECTOR_AUDIENCE),
           events,
         })
   decisions.follow(events.decided)
@@ -162,7 +142,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
     reconciler.meshChanged(mesh)
   })
   // A rotation that was under way: everything was published anew just now.
-  authorities.spread(book.epoch)
+  identity.authorities.spread(book.epoch)
 
   // What is judged.
   const live = liveTraffic(
@@ -186,18 +166,6 @@ export async function createControl(settings: ControlSettings, { clock, random, 
   }
 
   // Who looks on, and who lends a hand.
-  const home = () => ({ trustDomain: meshNow.config.trustDomain, dc: settings.dc })
-  const doors = createDoors({
-    settings,
-    clock,
-    store: store.identity,
-    identity,
-    tokens,
-    home,
-    behind: proxies.behind,
-    events: identityHappens,
-  })
-  let api: Api | undefined
   api = createApi({
     version: release,
     clock,
@@ -208,7 +176,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
         meshProblems,
         feeds: live.feeds,
         store,
-        issuing: () => authorities.issuing(clock.wall()),
+        issuing: () => identity.authorities.issuing(clock.wall()),
       }),
     store,
     status: {
@@ -222,7 +190,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
       epoch: () => book.epoch,
       collectors: () => live.feeds,
       configStatus: source.status,
-      certificates: limit => heldCertificates(store.identity, clock.wall(), limit),
+      certificates: trust.certificates,
       trafficOf,
       endpointsOf: service => endpointsOf(service, catalog.endpointsOf(service.name), new Map()),
     },
@@ -231,10 +199,10 @@ export async function createControl(settings: ControlSettings, { clock, random, 
     onFollowerCut: events.followerCut,
     onFailure: events.apiFailed,
     pageFolder,
-    portEvents: identityHappens,
-    guard: doors.guard,
+    portEvents: trust.events,
+    guard: trust.doors.guard,
     otherRoutes(app) {
-      doors.routes(app)
+      trust.doors.routes(app)
       snapshotRoutes(app, {
         clock,
         version: release,
@@ -242,7 +210,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
         catalog,
         streams,
         membership,
-        onCertificateSeen: store.identity.holds,
+        onCertificateSeen: identity.heldBy,
       })
       intentionRoutes(app, {
         config: () => reconciler.mesh.config,
@@ -252,7 +220,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
       })
     },
   })
-  if (identity.tls) api.setTls(identity.tls)
+  if (identity.own.tls) api.setTls(identity.own.tls)
   const meshProblems = () => source.status().problems
   const { view } = reconciler
   controlGauges(events.registry, {
@@ -265,13 +233,10 @@ export async function createControl(settings: ControlSettings, { clock, random, 
     meshProblems,
     tickAgeMs: live.tickAgeMs,
   })
-  identityGauges(events.registry, { identity, store: store.identity, tokens, clock })
   const stopLooking = clock.every(LOOK_EVERY_MS, () => {
     membership.sweep()
     proxies.look()
-    const pin = identity.pin()
-    identity.look()
-    if (identity.pin() !== pin) keepFiles()
+    trust.look()
   })
   shipper?.kick()
   let closing: Promise<void> | undefined

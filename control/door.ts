@@ -13,18 +13,23 @@ export type Visitor =
   | { is: 'admin' | 'reader'; name: string }
   /** `fits`: whether a service or gateway is one of those that the proof is for. */
   | { is: 'proxy'; name: string; fits(service: string): boolean; serial?: string }
-  /** Nobody proved anything; `problem`: a proof was tried and refused. */
-  | { is: 'nobody'; problem?: string }
+  /** Nobody proved anything; `problem`: a proof was tried and refused, `why`: in a word, for counting. */
+  | { is: 'nobody'; why?: string; problem?: string }
 
-export type Entry = { status: 'enters' } | { status: 'refused'; code: 401 | 403; reason: string }
+export type Entry = { status: 'enters' } | { status: 'refused'; code: 401 | 403; why: string; reason: string }
 
 /** Whether a visitor may use a route. */
 export function mayEnter(door: Door | undefined, visitor: Visitor): Entry {
   if (door === 'everybody') return { status: 'enters' }
-  if (door === undefined) return { status: 'refused', code: 403, reason: 'this route says nothing of who may use it' }
-  if (visitor.is === 'nobody') return { status: 'refused', code: 401, reason: visitor.problem ?? 'no proof was given' }
+  if (door === undefined)
+    return { status: 'refused', code: 403, why: 'no-door', reason: 'this route says nothing of who may use it' }
+  if (visitor.is === 'nobody') {
+    const { why = 'no-proof', problem = 'no proof was given' } = visitor
+    return { status: 'refused', code: 401, why, reason: problem }
+  }
   if (visitor.is === 'admin' || visitor.is === door) return { status: 'enters' }
-  return { status: 'refused', code: 403, reason: `${visitor.name} is a ${visitor.is}, this is for ${door} only` }
+  const reason = `${visitor.name} is a ${visitor.is}, this is for ${door} only`
+  return { status: 'refused', code: 403, why: 'not-allowed', reason }
 }
 
 declare module 'fastify' {

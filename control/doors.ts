@@ -18,7 +18,7 @@ import { visitors } from './identity/visitors.ts'
 import type { IdentityStore } from './state/identity-store.ts'
 
 export interface DoorParts {
-  settings: Pick<ControlSettings, 'doors' | 'listen'>
+  settings: Pick<ControlSettings, 'doors' | 'listen' | 'renewalGrace'>
   clock: Clock
   store: IdentityStore
   identity: Identity
@@ -48,6 +48,7 @@ export function createDoors({ settings, clock, store, identity, tokens, home, be
         tokens,
         limit,
         home,
+        renewalGraceMs: settings.renewalGrace,
         events,
         audit: (request, who, refusal) =>
           audit.write({

@@ -17,7 +17,7 @@ export function identityGauges(
       .map(({ fingerprint, certificate }) => [{ root: fingerprint.slice(0, 16) }, daysLeft(certificate, clock.wall())]),
   )
   asked(registry, 'own_certificate_expires_days', "Days until control's own TLS certificate ends", [], () =>
-    identity.tlsUntilMs === undefined ? [] : [[{}, (identity.tlsUntilMs - clock.wall()) / 86_400_000]],
+    identity.own.untilMs === undefined ? [] : [[{}, (identity.own.untilMs - clock.wall()) / 86_400_000]],
   )
   asked(registry, 'certificates_valid', 'Certificates of proxies that are valid now', ['service'], () =>
     [...Map.groupBy(store.counts(clock.wall()), ({ service }) => service)].map(([service, counts]) => [

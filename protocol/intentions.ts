@@ -36,7 +36,7 @@ export const Intention = Type.Object({
   pathPrefix: Type.Optional(Type.String()),
   pathRegex: Type.Optional(Type.String()),
   headers: Type.Optional(Type.Record(Type.String(), TextMatch)),
-  /** A token of this provider must be there, be valid, and have these claims (dots lead into objects; of a list, one must fit). */
+  /** A token of this provider must be there, be valid, and have these claims (dots lead into objects; of a list, and of the words of `scope`, one must fit). */
   jwt: Type.Optional(Type.Object({ provider: Type.String(), claims: Type.Record(Type.String(), TextMatch) })),
 })
 export type Intention = Static<typeof Intention>

@@ -2,6 +2,7 @@ import { settingsOrExit, usageError } from '../../runtime/command.ts'
 import { exitCode } from '../../runtime/lifecycle.ts'
 import type { Invocation } from '../../runtime/settings.ts'
 import { AskError, askSettings } from '../ask/client.ts'
+import { certificateRotation, rootRotation } from './certificates.ts'
 import { deny } from './deny.ts'
 import { badHost, badVersion } from './faults.ts'
 import { openStage, type Stage } from './stage.ts'
@@ -12,6 +13,8 @@ const scenes: Record<string, { tells: string; play: (stage: Stage) => Promise<vo
   route: { tells: 'headers choose the version', play: route },
   'bad-version': { tells: 'expense v2 fails: its weight goes to 0, and comes back', play: badVersion },
   'bad-host': { tells: 'one host fails: it is ejected, its version keeps its weight', play: badHost },
+  'cert-rotation': { tells: 'every proxy renews its certificate: no request is lost', play: certificateRotation },
+  'root-rotation': { tells: 'the root of the mesh is replaced: no request is lost', play: rootRotation },
   deny: { tells: 'who may call whom: GET allowed, DELETE denied and told why', play: deny },
   'control-down': { tells: 'control is killed: traffic goes on', play: controlDown },
   'collector-down': { tells: 'the collector is killed: traffic goes on, weights freeze', play: collectorDown },

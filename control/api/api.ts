@@ -4,13 +4,13 @@ import type { Decision } from '../../protocol/decision.ts'
 import type { Address } from '../../runtime/address.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { type Checks, healthRoutes, metricsRoute } from '../../runtime/ops.ts'
+import { openTwoWayPort, type PortEvents, type TwoWayPort } from '../../runtime/two-way-port.ts'
 import type { Door } from '../door.ts'
 import type { StateStore } from '../state/store.ts'
 import { type ActionParts, actionRoutes } from './action-routes.ts'
 import { decisionRoutes } from './decision-routes.ts'
 import { lineStreams } from './line-streams.ts'
 import { pageRoutes } from './page.ts'
-import { openPort, type Port, type PortEvents } from './port.ts'
 import { prometheusTargets } from './prometheus-targets.ts'
 import { createApiServer, doorOf } from './server.ts'
 import { type StatusParts, statusOf } from './status.ts'
@@ -41,7 +41,7 @@ export interface ApiParts {
 export interface Api {
   /** Gives the address that was taken. */
   listen(address: Address): Promise<string>
-  setTls: Port['setTls']
+  setTls: TwoWayPort['setTls']
   /** Ends the streams, then the server. */
   close(): Promise<void>
 }
@@ -54,9 +54,9 @@ const LIVE_EVERY_MS = 1000
 /** Everything on control's one port: the API, its document, the page, health, metrics, and the snapshots for proxies. */
 export function createApi(parts: ApiParts): Api {
   const { version, clock, store, status } = parts
-  let port: Port | undefined
+  let port: TwoWayPort | undefined
   const app = createApiServer(version, parts.onFailure, handler => {
-    port = openPort(handler, clock, parts.portEvents)
+    port = openTwoWayPort(handler, clock, parts.portEvents)
     return port.plain
   })
   parts.guard(app, doorOf)

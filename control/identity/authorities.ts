@@ -22,6 +22,11 @@ export interface Authorities {
   readonly rotation: Rotation
   /** What signs at this moment (wall clock, ms). */
   issuing(nowMs: number): Issuing
+  /**
+   * What signs control's own certificate: the root that stays, with the way to the one that goes. So whoever trusts either of the two knows
+   * control, be it by a join token of today or by a snapshot of last week.
+   */
+  issuingOwn(nowMs: number): Issuing
   /** The newest first; never empty. */
   trusted(): TrustedRoot[]
   /**
@@ -29,6 +34,7 @@ export interface Authorities {
    * publishes it and then tells `spread` in which epoch.
    */
   begin(nowMs: number): Promise<{ status: 'begun'; root: string } | { status: 'refused'; reason: string; hint: string }>
+  /** The epoch that brought the new root, since when proxies can have applied it. */
   spread(epoch: number): void
   /** Moves the rotation on when it is time; what happened is told. `leavesUntilMs` is known here. */
   look(seen: Omit<Seen, 'leavesUntilMs'>): Looked

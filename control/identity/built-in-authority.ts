@@ -2,7 +2,15 @@ import { createPrivateKey, KeyObject, X509Certificate } from 'node:crypto'
 import type { IdentityStore, KeptRoot } from '../state/identity-store.ts'
 import type { Authorities, Issuing, Locked } from './authorities.ts'
 import { type Authority, crossCertify, fingerprintOf, makeRoot, serialNumber, signingKeyOf } from './certificates.ts'
-import { beginRotation, issuingRoot, lookAtRotation, type Rotation, readRotation, trustedRoots } from './rotation.ts'
+import {
+  beginRotation,
+  issuingRoot,
+  lastingRoot,
+  lookAtRotation,
+  type Rotation,
+  readRotation,
+  trustedRoots,
+} from './rotation.ts'
 import type { ReadSecret } from './secret.ts'
 
 export interface BuiltInParts {
@@ -73,25 +81,24 @@ export async function builtInAuthority(parts: BuiltInParts): Promise<Authorities
   } else unlock()
 
   const current = () => rotation!
-  const issuing = (nowMs: number): Issuing => {
+  const signingFrom = (fingerprint: string, nowMs: number): Issuing => {
     if (locked) return locked
-    const fingerprint = issuingRoot(current())
     const authority = authorities.get(fingerprint)!
     const { validToDate } = new X509Certificate(authority.certificate)
     if (nowMs >= validToDate.getTime()) return expired(validToDate)
     const { cross } = roots.get(fingerprint)!
-    // As long as somebody may know the old root only, the way to it goes along.
-    return {
-      status: 'ready',
-      authority: { ...authority, intermediates: current().step === 'renewing' && cross !== '' ? [cross] : [] },
-    }
+    // As long as somebody may know the old root only, the way from the new one to it goes along.
+    const isNew = current().step !== 'steady' && fingerprint === lastingRoot(current())
+    return { status: 'ready', authority: { ...authority, intermediates: isNew && cross !== '' ? [cross] : [] } }
   }
+  const issuing = (nowMs: number) => signingFrom(issuingRoot(current()), nowMs)
   return {
     kind: 'built-in',
     get rotation() {
       return current()
     },
     issuing,
+    issuingOwn: nowMs => signingFrom(lastingRoot(current()), nowMs),
     trusted: () =>
       trustedRoots(current()).flatMap(fingerprint => {
         const root = roots.get(fingerprint)
@@ -114,8 +121,9 @@ export async function builtInAuthority(parts: BuiltInParts): Promise<Authorities
       return { status: 'begun', root: root.fingerprint }
     },
     spread(epoch) {
+      // Not kept: after a restart everything is published anew, in another epoch.
       const now = current()
-      if (now.step === 'spreading') keep({ ...now, epoch }, [])
+      if (now.step === 'spreading') rotation = { ...now, epoch }
     },
     look(seen) {
       const now = current()

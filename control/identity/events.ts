@@ -11,11 +11,13 @@ export interface IdentityEvents {
   /** A request for a certificate that was not granted. */
   certificateRefused(why: string, reason: string, peer: string | undefined): void
   tokenUsed(id: string, service: string): void
-  /** `where`: the door of a route, or the certificate endpoint. */
-  proofFailed(where: 'door' | 'certificate', reason: string, peer: string | undefined): void
+  /** Somebody was turned away at the door of a route. */
+  proofFailed(why: string, reason: string, peer: string | undefined): void
   limited(peer: string | undefined): void
   rootMade(fingerprint: string): void
   rotated(step: string, why: string, leftBehind: readonly string[]): void
+  /** A step could not be written down: it is tried again. */
+  rotationStuck(reason: string): void
   locked(reason: string, hint: string): void
   ownCertificate(notAfterMs: number): void
   ownCertificateFailed(reason: string): void
@@ -36,7 +38,7 @@ export function identityEvents(log: Log, registry: Registry): IdentityEvents {
     'why',
   ])
   const tokensUsed = count('join_tokens_used_total', 'Certificates that were issued on a join token')
-  const failures = count('auth_failures_total', 'Proofs that were refused, by where', ['where'])
+  const failures = count('auth_failures_total', 'Requests that were turned away at the door, by why', ['why'])
   const limitedTotal = count('auth_limited_total', 'Requests not looked at: their address had failed too often')
   const handshakes = count('tls_handshake_failures_total', 'TLS handshakes that failed')
   const dropped = count('connections_dropped_total', 'Connections given up before their first byte, by why', ['why'])
@@ -60,9 +62,9 @@ export function identityEvents(log: Log, registry: Registry): IdentityEvents {
       tokensUsed.inc()
       log.debug({ token: id, service }, 'join token used')
     },
-    proofFailed(where, reason, peer) {
-      failures.inc({ where })
-      log.warn({ peer }, `not let in: ${reason}`)
+    proofFailed(why, reason, peer) {
+      failures.inc({ why })
+      log.warn({ why, peer }, `not let in: ${reason}`)
     },
     limited(peer) {
       limitedTotal.inc()
@@ -77,6 +79,7 @@ export function identityEvents(log: Log, registry: Registry): IdentityEvents {
         `root rotation: ${why}`,
       )
     },
+    rotationStuck: reason => log.error(`root rotation: the next step cannot be written, it is tried again: ${reason}`),
     locked: (reason, hint) => log.error(`no certificate can be issued: ${reason}. ${hint}`),
     ownCertificate: notAfterMs =>
       log.debug({ until: new Date(notAfterMs).toISOString() }, 'own TLS certificate renewed'),

@@ -61,7 +61,7 @@ export function guard(
     Object.defineProperty(request, 'visitor', { value: seen.visitor })
     const entry = mayEnter(parts.doorOf(request), seen.visitor)
     if (entry.status === 'enters') return done()
-    visitors.failed(request, entry.reason, entry.code === 401)
+    visitors.failed(request, entry, entry.code === 401)
     if (changes(request)) audit.write({ ...told(request), outcome: 'refused', reason: entry.reason })
     if (entry.code === 401) reply.header('www-authenticate', 'Bearer')
     refuse(reply, entry.code, {

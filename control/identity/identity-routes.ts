@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CertificateRequest, IssuedCertificate, TrustedRoots } from '../../protocol/identity.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import { peerFacts } from '../../runtime/peer-certificate.ts'
 import { type Refusal, refuse } from '../refusal.ts'
 import { checkCsr } from './csr.ts'
 import type { IdentityEvents } from './events.ts'
 import { type FailureLimit, peerKey } from './failure-limit.ts'
 import { type Identity, type IssueOrder, keyDigest } from './identity.ts'
-import { type HomeMesh, judgePeer, peerFacts } from './peer.ts'
+import { type HomeMesh, judgePeer } from './peer.ts'
 import type { TokenBook } from './token-book.ts'
 import { readAuthorization } from './tokens.ts'
 
@@ -16,6 +17,8 @@ export interface CertificateParts {
   tokens: TokenBook
   limit: FailureLimit
   home(): HomeMesh
+  /** A certificate that ended so long ago at most may still be renewed: control may have been away. */
+  renewalGraceMs: number
   events: IdentityEvents
   /** Writes down who asked for a first certificate, and what came of it. */
   audit(request: FastifyRequest, who: string, refusal: string | undefined): void
@@ -54,7 +57,10 @@ export function certificateRoutes(app: FastifyInstance, parts: CertificateParts)
   const prove = (request: FastifyRequest, service: string, publicKey: Buffer): Proof => {
     const presented = readAuthorization(request.headers.authorization)
     if (presented !== undefined) return proveByToken(parts, presented, service, publicKey)
-    return proveByCertificate(judgePeer(peerFacts(request.raw.socket), clock.wall(), parts.home()), service)
+    const facts = peerFacts(request.raw.socket)
+    const issuedHere = facts !== undefined && identity.issuedHere(facts.certificate.raw)
+    const grace = { ms: parts.renewalGraceMs, issuedHere }
+    return proveByCertificate(judgePeer(facts, clock.wall(), parts.home(), grace), service)
   }
   const fail = (request: FastifyRequest, reply: FastifyReply, code: number, why: string, refusal: Refusal) => {
     const peer = request.raw.socket.remoteAddress
@@ -81,12 +87,13 @@ export function certificateRoutes(app: FastifyInstance, parts: CertificateParts)
     async (request, reply) => {
       const { service, csr } = request.body
       const peer = request.raw.socket.remoteAddress
-      if (request.headers.authorization !== undefined || peerFacts(request.raw.socket) === undefined) {
-        const waitMs = limit.waitMs(peerKey(peer), clock.now())
-        if (waitMs > 0) {
-          events.limited(peer)
-          return refuseTooMany(reply, waitMs)
-        }
+      const facts = peerFacts(request.raw.socket)
+      // What we signed ourselves is no guess. Anybody can show a certificate of his own making.
+      const isOurs = facts !== undefined && (facts.chain.holds || identity.issuedHere(facts.certificate.raw))
+      const waitMs = limit.waitMs(peerKey(peer), clock.now())
+      if (waitMs > 0 && (request.headers.authorization !== undefined || !isOurs)) {
+        events.limited(peer)
+        return refuseTooMany(reply, waitMs)
       }
       const checked = await checkCsr(csr)
       if (checked.status === 'refused')

@@ -94,7 +94,7 @@ export function identityStatus(
       }
     }),
     behind: rotation.step === 'spreading' ? behind(rotation.epoch).slice(0, BEHIND_MAX) : [],
-    own: { until: identity.tlsUntilMs === undefined ? null : iso(identity.tlsUntilMs) },
+    own: { until: identity.own.untilMs === undefined ? null : iso(identity.own.untilMs) },
     services: [...byService].map(([service, found]) => ({
       service,
       certificates: sum(found),

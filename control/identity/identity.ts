@@ -1,22 +1,14 @@
-import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto'
-import { controlSpiffeId, type IssuedCertificate, spiffeIdOf, type TrustedRoots } from '../../protocol/identity.ts'
+import { createHash, X509Certificate } from 'node:crypto'
+import { type IssuedCertificate, spiffeIdOf, type TrustedRoots } from '../../protocol/identity.ts'
 import type { MeshConfig } from '../../protocol/mesh-config/config.ts'
-import { proveByCertificate } from '../../runtime/certificate-proof.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { IdentityInForce } from '../publish/sections.ts'
 import type { IdentityStore } from '../state/identity-store.ts'
 import type { Authorities } from './authorities.ts'
 import { issueLeaf, pinOf, serialNumber } from './certificates.ts'
 import type { IdentityEvents } from './events.ts'
+import { type OwnCertificate, ownCertificate, type TlsIdentity } from './own-certificate.ts'
 import { issuingRoot, lastingRoot, type RotationLimits } from './rotation.ts'
-
-export interface TlsIdentity {
-  /** Leaf first, the root last: who knows nothing yet can compare it with a pin. */
-  cert: string
-  key: string
-  /** Roots that certificates of proxies are followed to. */
-  ca: string[]
-}
 
 export type IssueRefusal = { status: 'refused'; why: 'locked' | 'unknown-service'; reason: string; hint: string }
 export type Issue = { status: 'issued'; issued: IssuedCertificate } | IssueRefusal
@@ -42,13 +34,13 @@ export interface Identity {
   issue(order: IssueOrder): Promise<Issue>
   rotate(): Promise<{ status: 'begun'; root: string } | { status: 'refused'; reason: string; hint: string }>
   reset(): Promise<{ status: 'done'; root: string } | { status: 'refused'; reason: string; hint: string }>
+  /** Notes whose a certificate is. For people only: what cannot be written is not known. */
+  heldBy(serial: string, instance: string): void
+  /** Whether a certificate was signed by what we trust, whatever the time. */
+  issuedHere(der: Buffer): boolean
   /** Moves on what time moves on; to be called about once a second. */
   look(): void
-  /** Control's own, when it has one; renewed at half of its life. */
-  readonly tls: TlsIdentity | undefined
-  readonly tlsUntilMs: number | undefined
-  /** Proves to `audience` that control speaks; undefined while it has no certificate. */
-  prove(audience: string): Promise<string | undefined>
+  readonly own: OwnCertificate
 }
 
 export interface IdentityParts {
@@ -73,14 +65,6 @@ export interface IdentityParts {
 /** Resolves once control has a certificate of its own, or the reason why not is told. */
 export async function createIdentity(parts: IdentityParts): Promise<Identity> {
   const { store, authorities, clock, randomBytes, events } = parts
-  let tls: TlsIdentity | undefined
-  let renewAtMs = 0
-  let tlsUntilMs: number | undefined
-  let tlsIssuer = ''
-  let tlsFor = ''
-  let renewing: Promise<void> | undefined
-  let trusted = ''
-  let toldLocked = ''
 
   const roots = () => authorities.trusted().map(({ certificate }) => certificate)
   const knows = (service: string) => {
@@ -101,51 +85,16 @@ export async function createIdentity(parts: IdentityParts): Promise<Identity> {
       serial: serialNumber(randomBytes(16)),
     })
 
-  const renewOwn = async () => {
-    const issuing = authorities.issuing(clock.wall())
-    if (issuing.status === 'locked') {
-      if (toldLocked !== issuing.reason) events.locked(issuing.reason, issuing.hint)
-      toldLocked = issuing.reason
-      return
-    }
-    toldLocked = ''
-    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    const { trustDomain } = parts.mesh()
-    const names = { spiffeId: controlSpiffeId(trustDomain), ...parts.hosts }
-    const leaf = await sign(names, publicKey.export({ format: 'der', type: 'spki' }), issuing.authority)
-    tlsUntilMs = leaf.notAfterMs
-    tlsFor = trustDomain
-    tlsIssuer = issuing.authority.fingerprint
-    renewAtMs = clock.wall() + (leaf.notAfterMs - clock.wall()) / 2
-    trusted = roots().join('')
-    tls = {
-      cert: leaf.chain + issuing.authority.root,
-      key: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
-      ca: roots(),
-    }
-    parts.onTls(tls)
-    events.ownCertificate(leaf.notAfterMs)
-  }
-  /** Also when the clock was set, in either direction: what counts is that now lies within the first half of its life. */
-  const ownIsDue = () =>
-    tls === undefined ||
-    clock.wall() >= renewAtMs ||
-    clock.wall() < renewAtMs - parts.leafLifetimeMs ||
-    tlsFor !== parts.mesh().trustDomain ||
-    tlsIssuer !== issuingRoot(authorities.rotation)
-  const keepOwn = () => {
-    if (tls && trusted !== roots().join('')) {
-      trusted = roots().join('')
-      tls = { ...tls, ca: roots() }
-      parts.onTls(tls)
-    }
-    if (renewing || !ownIsDue()) return
-    renewing = renewOwn()
-      .catch((error: Error) => events.ownCertificateFailed(error.message))
-      .finally(() => {
-        renewing = undefined
-      })
-  }
+  const own = ownCertificate({
+    authorities,
+    clock,
+    sign,
+    trustDomain: () => parts.mesh().trustDomain,
+    hosts: parts.hosts,
+    lifetimeMs: parts.leafLifetimeMs,
+    onTls: parts.onTls,
+    events,
+  })
   const lookAtRotation = () => {
     const { rotation } = authorities
     if (rotation.step === 'steady') return
@@ -156,8 +105,7 @@ export async function createIdentity(parts: IdentityParts): Promise<Identity> {
     events.rotated(looked.rotation.step, looked.why, looked.leftBehind ?? [])
   }
 
-  keepOwn()
-  await renewing
+  await own.look()
   return {
     authorities,
     inForce: () => ({ dc: parts.dc, roots: roots(), issuer: issuingRoot(authorities.rotation) }),
@@ -204,12 +152,27 @@ export async function createIdentity(parts: IdentityParts): Promise<Identity> {
         },
       }
     },
+    heldBy(serial, instance) {
+      try {
+        store.holds(serial, instance)
+      } catch {
+        // The state store tells by itself that the disk refuses.
+      }
+    },
+    issuedHere(der) {
+      const certificate = new X509Certificate(der)
+      const issuing = authorities.issuing(clock.wall())
+      const signers = [...roots(), ...(issuing.status === 'ready' ? [issuing.authority.certificate] : [])]
+      return signers
+        .map(pem => new X509Certificate(pem))
+        .some(signer => certificate.checkIssued(signer) && certificate.verify(signer.publicKey))
+    },
     async rotate() {
       const begun = await authorities.begin(clock.wall())
       if (begun.status === 'refused') return begun
       authorities.spread(parts.publish())
       events.rotated('spreading', 'a new root is told to every proxy, beside the old one', [])
-      keepOwn()
+      void own.look()
       return begun
     },
     async reset() {
@@ -217,22 +180,18 @@ export async function createIdentity(parts: IdentityParts): Promise<Identity> {
       if (done.status === 'refused') return done
       parts.publish()
       events.rootMade(done.root)
-      keepOwn()
+      void own.look()
       return done
     },
     look() {
-      lookAtRotation()
-      keepOwn()
+      try {
+        lookAtRotation()
+      } catch (error) {
+        events.rotationStuck((error as Error).message)
+      }
+      void own.look()
     },
-    get tls() {
-      return tls
-    },
-    get tlsUntilMs() {
-      return tlsUntilMs
-    },
-    async prove(audience) {
-      return tls && (await proveByCertificate({ chainPem: tls.cert, keyPem: tls.key }, audience, clock.wall()))
-    },
+    own,
   }
 }
 

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import * as x509 from '../../runtime/x509.ts'
-import type { Authorities } from './authorities.ts'
+import type { Authorities, Issuing } from './authorities.ts'
 import { type Authority, fingerprintOf, signingKeyOf } from './certificates.ts'
 import { CSR_RSA_BITS_MIN } from './csr.ts'
 
@@ -63,17 +63,19 @@ export function outsideAuthority({ authority, roots, validToMs }: Extract<ReadOu
     reason: 'the certificate authority is not control’s own: it came with --ca-certificate',
     hint: 'Put the new root beside the old one into the file of --ca-root and start control again; when every proxy is in step, exchange --ca-certificate and --ca-private-key; take the old root out after the longest lifetime of a certificate.',
   } as const
+  const issuing = (nowMs: number): Issuing =>
+    nowMs < validToMs
+      ? { status: 'ready', authority }
+      : {
+          status: 'locked',
+          reason: `the certificate of --ca-certificate, or what leads from it to its root, expired at ${new Date(validToMs).toISOString()}`,
+          hint: 'Have a new one made, and start control again.',
+        }
   return {
     kind: 'outside',
     rotation: { step: 'steady', root: authority.fingerprint },
-    issuing: nowMs =>
-      nowMs < validToMs
-        ? { status: 'ready', authority }
-        : {
-            status: 'locked',
-            reason: `the certificate of --ca-certificate, or what leads from it to its root, expired at ${new Date(validToMs).toISOString()}`,
-            hint: 'Have a new one made, and start control again.',
-          },
+    issuing,
+    issuingOwn: issuing,
     trusted: () => roots.map(certificate => ({ certificate, fingerprint: fingerprintOf(certificate) })),
     begin: async () => notOurs,
     spread() {},

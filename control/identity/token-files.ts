@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { readJoinToken, writeJoinToken } from '../../protocol/identity.ts'
 import type { NewToken, TokenBook } from './token-book.ts'
 import { readAuthorization, writePersonToken } from './tokens.ts'
@@ -59,6 +60,7 @@ function readHeld(path: string): string {
 
 /** Whoever reads the file sees the old text or the new one, never half of one. */
 function writeWhole(path: string, text: string, mode: number): void {
+  mkdirSync(dirname(path), { recursive: true })
   const beside = `${path}.${randomBytes(4).toString('hex')}`
   try {
     writeFileSync(beside, `${text}\n`, { mode, flag: 'wx' })

@@ -1,9 +1,10 @@
 import type { FastifyRequest } from 'fastify'
 import type { Clock } from '../../runtime/clock.ts'
+import { peerFacts } from '../../runtime/peer-certificate.ts'
 import type { Visitor } from '../door.ts'
 import type { IdentityEvents } from './events.ts'
 import { type FailureLimit, isLoopback, peerKey } from './failure-limit.ts'
-import { type HomeMesh, judgePeer, peerFacts } from './peer.ts'
+import { type HomeMesh, judgePeer } from './peer.ts'
 import type { TokenBook } from './token-book.ts'
 import { fitsService, readAuthorization } from './tokens.ts'
 
@@ -15,7 +16,7 @@ export type Seen = { status: 'known'; visitor: Visitor } | { status: 'wait'; wai
 export interface Visitors {
   see(request: FastifyRequest): Seen
   /** `guess`: nothing was proved at all; who is known and may not is no guesser. */
-  failed(request: FastifyRequest, reason: string, guess: boolean): void
+  failed(request: FastifyRequest, refusal: { why: string; reason: string }, guess: boolean): void
 }
 
 export function visitors(parts: {
@@ -34,21 +35,25 @@ export function visitors(parts: {
     const presented = readAuthorization(request.headers.authorization)
     if (presented === undefined) return undefined
     if (presented === 'malformed')
-      return { is: 'nobody', problem: 'the authorization header holds no token of Trimtab' }
+      return { is: 'nobody', why: 'malformed', problem: 'the authorization header holds no token of Trimtab' }
     const known = tokens.know(presented)
-    if (known.status === 'refused') return { is: 'nobody', problem: known.reason }
+    if (known.status === 'refused') return { is: 'nobody', why: known.why, problem: known.reason }
     const { token } = known
     const name = `token ${token.id} (${token.name})`
     if (token.kind !== 'join') return { is: token.kind === 'admin' ? 'admin' : 'reader', name }
     // One that is good for once is for a certificate; a stream would have to spend it.
     if (!token.reusable)
-      return { is: 'nobody', problem: `token ${token.id} is good for one certificate, and for nothing else` }
+      return {
+        is: 'nobody',
+        why: 'one-time-token',
+        problem: `token ${token.id} is good for one certificate, and for nothing else`,
+      }
     return { is: 'proxy', name, fits: service => fitsService(token, service) }
   }
   const byCertificate = (request: FastifyRequest): Visitor | undefined => {
     const peer = judgePeer(peerFacts(request.raw.socket), clock.wall(), parts.home())
     if (peer.status === 'none') return undefined
-    if (peer.status === 'refused') return { is: 'nobody', problem: peer.reason }
+    if (peer.status === 'refused') return { is: 'nobody', why: peer.why, problem: peer.reason }
     const { service, serial } = peer
     return { is: 'proxy', name: `${service} by certificate`, serial, fits: other => other === service }
   }
@@ -72,9 +77,9 @@ export function visitors(parts: {
       const visitor = byToken(request) ?? byPlace(request) ?? certified ?? { is: 'nobody' }
       return { status: 'known', visitor }
     },
-    failed(request, reason, guess) {
+    failed(request, { why, reason }, guess) {
       if (guess) limit.failed(peerKey(request.raw.socket.remoteAddress), clock.now())
-      parts.events.proofFailed('door', reason, request.raw.socket.remoteAddress)
+      parts.events.proofFailed(why, reason, request.raw.socket.remoteAddress)
     },
   }
 }

@@ -26,7 +26,7 @@ const ruleParts = {
         claims: opt(
           named('text', textOr('text', textMatch, { description: 'The exact value, or a block.' }), 20, {
             description:
-              'Every claim named here fits. Dots lead into objects (realm.role); of a list, one entry has to fit.',
+              'Every claim named here fits. Dots lead into objects (realm.role); of a list, and of the words of scope, one has to fit.',
             default: {},
             example: '{ groups: admin }',
           }),

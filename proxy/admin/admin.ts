@@ -45,6 +45,14 @@ const paths: Record<string, Path> = {
     answer: (view, query) => (query.get('format') === 'json' ? json(clustersJson(view)) : text(clustersText(view))),
   },
   '/certs': { method: 'GET', help: 'certificates shown and roots trusted', answer: view => json(certs(view)) },
+  '/certs/renew': {
+    method: 'POST',
+    help: 'ask control for a new certificate now; no connection is dropped',
+    answer: async view => {
+      const { ok, detail } = await view.renewCertificate()
+      return text(`${detail}\n`, ok ? 200 : 503)
+    },
+  },
   '/config_dump': { method: 'GET', help: 'the policy in force', answer: view => json(configDump(view)) },
   '/listeners': { method: 'GET', help: 'where requests come in (?format=json)', answer: listeners },
   '/stats': { method: 'GET', help: 'every value (?filter=regex&format=json|prometheus)', answer: stats },

@@ -19,6 +19,8 @@ export interface AdminView {
   listeners: () => ListenerView[]
   /** What is shown to others, of each kind; empty where nothing is. */
   certificates: () => CertificateView[]
+  /** Asks for a new one now. */
+  renewCertificate: () => Promise<{ ok: boolean; detail: string }>
   spansUrl: () => string | undefined
   registry: Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>
   checks: () => Checks

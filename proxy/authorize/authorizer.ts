@@ -27,6 +27,9 @@ export interface AuthorizerParts {
   refuse: (exchange: Exchange, failure: Failure) => void
 }
 
+/** Requests that may be held at a time: each keeps up to 64 KiB of its body. */
+const WAITING_MAX = 1000
+
 /**
  * The stage that asks who may call. It goes by the policy in force at each request, so a change holds on connections that are open already;
  * a tunnel that is open stays open. A request whose token has to be verified first is held meanwhile.
@@ -83,6 +86,11 @@ class Authorizer {
     provider: string,
   ): void {
     const { tokens, counts, log } = this.#parts
+    if (already === undefined && counts.waiting >= WAITING_MAX) {
+      counts.waitingOverflow++
+      this.#refuse(exchange, failure('UO', `${WAITING_MAX} requests wait for their tokens to be verified; try again`))
+      return
+    }
     const held = already ?? new HeldRequest()
     exchange.upstream = held
     counts.waiting++

@@ -27,6 +27,8 @@ export interface AuthorizationCounts {
   unknown: number
   /** Requests that wait for a token to be verified now. */
   waiting: number
+  /** Requests refused because too many waited. */
+  waitingOverflow: number
 }
 
 const KEYS_MAX = 5000
@@ -45,6 +47,7 @@ export function authorizationCounts(): AuthorizationCounts {
   return {
     unknown: 0,
     waiting: 0,
+    waitingOverflow: 0,
     decided({ intention, verdict, dryRun }) {
       count(intentions.enforced, intention, verdict, false)
       for (const rule of dryRun) count(intentions.dryRun, rule.name, rule.action, true)

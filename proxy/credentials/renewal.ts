@@ -51,6 +51,8 @@ export interface Renewal extends CredentialsInForce {
   heard(identity: Identity): void
   /** What is to be said of it now, for /ready and for requests that need it: until when, or what is missing. */
   told(): { ok: boolean; detail: string }
+  /** Renews at once because a person wants it; says what came of it. */
+  renewNow(): Promise<{ ok: boolean; detail: string }>
   close(): void
 }
 
@@ -187,6 +189,12 @@ export function keepRenewed(parts: RenewalParts): Renewal {
       const ok = state.problem === '' && leftMs() > 0
       const now = standing(inForce.current, clock.wall())
       return { ok, detail: state.problem === '' ? now : `${now}; ${state.problem}` }
+    },
+    async renewNow() {
+      const before = inForce.current
+      await renew()
+      const ok = inForce.current !== before
+      return { ok, detail: ok ? standing(inForce.current, clock.wall()) : state.problem || 'one is under way already' }
     },
     close() {
       closed = true

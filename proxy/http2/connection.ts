@@ -3,7 +3,7 @@ import type { Fields } from '../exchange.ts'
 import { writeSettings, writeText } from './frame-writer.ts'
 import type { RequestToSend } from './heads.ts'
 import { Lifetime } from './lifetime.ts'
-import { DEFAULT_HTTP2_LIMITS, type Http2Limits } from './limits.ts'
+import { type Http2Limits, wholeLimits } from './limits.ts'
 import type { ByteSink } from './output.ts'
 import type { Http2Owner } from './owner.ts'
 import { CLIENT_PREFACE } from './preface.ts'
@@ -47,7 +47,7 @@ export class Http2Connection {
 
   /** @param nowMs coarse monotonic time, as in all calls that take it */
   constructor(role: Role, owner: Http2Owner, options: Http2Options, nowMs: number) {
-    const limits = { ...DEFAULT_HTTP2_LIMITS, ...options.limits }
+    const limits = wholeLimits(options.limits)
     this.#extendedConnect = role === 'server' && (options.extendedConnect ?? false)
     this.#state = new ConnectionState(role, limits, options.stats ?? emptyHttp2Stats(), owner, nowMs)
     this.#sending = new Sending(this.#state)
@@ -80,6 +80,7 @@ export class Http2Connection {
   flush(sink: ByteSink): void {
     this.#state.flushed()
     this.#state.output.flush(sink)
+    this.#sending.flushed()
     if (!this.#state.ended) this.#sending.pump()
   }
 

@@ -9,7 +9,7 @@ const WINDOW_UPDATES_PER_DATA_FRAME = 10
 /** A peer that takes its time may answer so many frames at once. */
 const WINDOW_UPDATES_MOST = 100_000
 /** Below this a DATA frame that the window cut is not worth its head. */
-const SMALL_BYTES = 1024
+const SMALL_BYTES = 256
 
 /** What a peer may do for free, so that nobody keeps us busy with nothing. See limits.ts for each. */
 export class Floods {

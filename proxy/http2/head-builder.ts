@@ -21,7 +21,7 @@ import {
   STATUS,
   TE,
 } from './hpack/field.ts'
-import type { Http2Limits } from './limits.ts'
+import { DEFAULT_HTTP2_LIMITS, type Http2Limits } from './limits.ts'
 
 type Section = 'request' | 'response' | 'trailers'
 
@@ -33,7 +33,7 @@ export class HeadBuilder implements FieldSink {
   fault = NONE
   /** The bound that was passed, if any: the fields are dropped then. */
   tooLarge: 'headerListBytesMax' | 'headerFieldsMax' | '' = ''
-  readonly #limits: Http2Limits
+  #limits: Http2Limits = DEFAULT_HTTP2_LIMITS
   #section: Section = 'request'
   #fields: Fields = []
   #count = 0
@@ -48,11 +48,8 @@ export class HeadBuilder implements FieldSink {
   #underscoreNames = false
   #neverIndexed: string[] | null = null
 
-  constructor(limits: Http2Limits) {
+  begin(section: Section, limits: Http2Limits): void {
     this.#limits = limits
-  }
-
-  begin(section: Section): void {
     this.fault = NONE
     this.tooLarge = ''
     this.#section = section

@@ -12,11 +12,13 @@ interface Progress {
 const DRAINING = 1
 const ALIVE = 2
 
+/** Of the PING that is being written: copied at once. */
+const pingPayload = Buffer.alloc(8)
+
 /** PINGs of ours, the connection's own timers, and the graceful end. */
 export class Lifetime {
   readonly #state: ConnectionState
   readonly #startedMs: number
-  readonly #payload = Buffer.alloc(8)
   /** When our PING left that is not answered, -1: none. */
   #pingedMs = -1
   #drainedMs = -1
@@ -33,8 +35,8 @@ export class Lifetime {
   }
 
   #sendPing(kind: number): void {
-    this.#payload.writeUInt32BE(kind)
-    writePing(this.#state.output, false, this.#payload, 0)
+    pingPayload.writeUInt32BE(kind)
+    writePing(this.#state.output, false, pingPayload, 0)
     this.#state.wrote()
   }
 

@@ -93,3 +93,13 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = {
   settingsAckTimeoutMs: 10_000,
   pingTimeoutMs: 10_000,
 }
+
+const known = new WeakMap<Partial<Http2Limits>, Http2Limits>()
+
+/** Those given, and for the rest the default ones: one record for all connections that are given the same. */
+export function wholeLimits(given: Partial<Http2Limits> | undefined): Http2Limits {
+  if (given === undefined) return DEFAULT_HTTP2_LIMITS
+  const whole = known.get(given) ?? { ...DEFAULT_HTTP2_LIMITS, ...given }
+  known.set(given, whole)
+  return whole
+}

@@ -8,18 +8,19 @@ import type { ReceivingData } from './receiving-data.ts'
 import type { ConnectionState } from './state.ts'
 import { Stream } from './stream.ts'
 
+/** A block becomes a head within one call, in which nothing else is read: shared by all connections. */
+const builder = new HeadBuilder()
+
 export class ReceivingHeads {
   readonly decoder: HpackDecoder
   readonly #state: ConnectionState
   readonly #data: ReceivingData
-  readonly #builder: HeadBuilder
   readonly #extendedConnect: boolean
 
   constructor(state: ConnectionState, data: ReceivingData, extendedConnect: boolean) {
     this.#state = state
     this.#data = data
     this.#extendedConnect = extendedConnect
-    this.#builder = new HeadBuilder(state.limits)
     this.decoder = new HpackDecoder(state.limits.headerTableBytesMax)
   }
 
@@ -28,8 +29,7 @@ export class ReceivingHeads {
     const state = this.#state
     const stream = state.streams.get(id)
     const opens = stream === undefined && state.role === 'server' && state.isPeers(id) && isIdle(state, id)
-    const builder = this.#builder
-    builder.begin(opens ? 'request' : stream === undefined || stream.headCame ? 'trailers' : 'response')
+    builder.begin(opens ? 'request' : stream === undefined || stream.headCame ? 'trailers' : 'response', state.limits)
     const broken = this.decoder.decode(bytes, from, to, builder)
     if (broken !== '') {
       if (broken === TABLE_TOO_LARGE) state.stats.limits.headerTableBytesMax++
@@ -54,9 +54,9 @@ export class ReceivingHeads {
       state.stats.limits.concurrentStreamsMax++
       return state.streamFault(id, REFUSED_STREAM, `more than ${state.limits.concurrentStreamsMax} streams at once`)
     }
-    const head = this.#builder.request(this.#extendedConnect)
+    const head = builder.request(this.#extendedConnect)
     if (selfDependent) return this.#malformed(id, 'a stream that depends on itself')
-    if (this.#builder.fault !== '' && !head.tooLarge) return this.#malformed(id, this.#builder.fault)
+    if (builder.fault !== '' && !head.tooLarge) return this.#malformed(id, builder.fault)
     if (endStream && head.contentLength > 0) return this.#malformed(id, 'less DATA than content-length says')
     const stream = new Stream(id, undefined, state.receiveWindowInitial, state.peer.initialWindowBytes)
     stream.headCame = true
@@ -84,7 +84,6 @@ export class ReceivingHeads {
   // ---- client
 
   #answer(stream: Stream, endStream: boolean): boolean {
-    const builder = this.#builder
     if (builder.tooLarge !== '') return this.#tooLarge(stream, 'the head of the answer')
     const head = builder.response()
     const { id } = stream
@@ -114,7 +113,6 @@ export class ReceivingHeads {
   // ---- both
 
   #trailers(stream: Stream, endStream: boolean): boolean {
-    const builder = this.#builder
     if (!endStream) return this.#malformed(stream.id, 'trailers without END_STREAM')
     if (builder.tooLarge !== '') return this.#tooLarge(stream, 'the trailers')
     if (builder.fault !== '') return this.#malformed(stream.id, builder.fault)

@@ -26,6 +26,12 @@ export class Sending {
     this.#state = state
   }
 
+  /** The output was given away. */
+  flushed(): void {
+    this.#openStream = undefined
+    this.#openBytes = undefined
+  }
+
   // ---- heads. Both throw as head-encoding.ts does, and have sent nothing then.
 
   request(stream: Stream, head: RequestToSend, ended: boolean): void {

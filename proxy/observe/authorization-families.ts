@@ -55,6 +55,12 @@ export function authorizationFamilies(
       values: () => [{ labels: {}, value: counts.waiting }],
     },
     {
+      name: 'trimtab_jwt_waiting_overflow_total',
+      help: 'Requests refused because too many waited for their tokens to be verified.',
+      type: 'counter',
+      values: () => [{ labels: {}, value: counts.waitingOverflow }],
+    },
+    {
       name: 'trimtab_jwt_known_tokens',
       help: 'Tokens whose verdict is remembered.',
       type: 'gauge',

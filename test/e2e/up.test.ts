@@ -78,7 +78,20 @@ test('wrong usage exits with 2 and says what is allowed', () => {
 })
 
 test('every command explains itself', () => {
-  for (const name of ['up', 'proxy', 'collector', 'control', 'status', 'decisions', 'explain', 'config', 'scene']) {
+  for (const name of [
+    'up',
+    'proxy',
+    'collector',
+    'control',
+    'status',
+    'decisions',
+    'explain',
+    'config',
+    'token',
+    'ca',
+    'audit',
+    'scene',
+  ]) {
     const { status, stdout } = trimtab(name, '--help')
     assert.equal(status, 0, name)
     assert.match(stdout, /Usage: [\s\S]*Examples:/, name)

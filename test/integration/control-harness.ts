@@ -161,6 +161,7 @@ export async function startControl(
       caPrivateKey: undefined,
       caRoot: undefined,
       certificateLifetime: 3_600_000,
+      renewalGrace: 86_400_000,
       rotationPatience: 600_000,
       joinTokenFile: undefined,
       joinTokenFor: [],

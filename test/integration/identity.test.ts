@@ -4,8 +4,11 @@ import { once } from 'node:events'
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import { pino } from 'pino'
 import { pinOf } from '../../control/identity/certificates.ts'
 import type { AuthorityStatus } from '../../control/identity/identity-status.ts'
 import type { TokenStatus } from '../../control/identity/token-routes.ts'
@@ -137,6 +140,31 @@ test('a certificate renews its own service only, and another mesh’s certificat
   assert.equal(stranger.body.error, 'untrusted')
   const nothing = await order(control, 'report', await askForCertificate(), {})
   assert.equal(nothing.body.error, 'no-proof')
+})
+
+test('a certificate that ended while control was away is renewed, but opens nothing else, and a forged one neither', {
+  timeout,
+}, async t => {
+  // arrange
+  const { at, control, make } = await started(t, { certificateLifetime: 1000 })
+  const report = await joined(control, 'report', (await make({ kind: 'join', services: ['report'] })).token)
+  const elsewhere = await started(t, { certificateLifetime: 1000 })
+  const foreign = await joined(elsewhere.control, 'report', (await elsewhere.make({ kind: 'join' })).token)
+  await until(
+    'both have ended',
+    () => Date.now(),
+    now => now > Math.max(Date.parse(report.notAfter), Date.parse(foreign.notAfter)),
+  )
+  await control.close()
+  const again = await startControl(t, at, [], { doors: 'tokens' })
+  // act and assert
+  const stream = await ask(again, registration('report', 'report-1'), { tls: report.tls })
+  assert.equal(stream.status, 401)
+  assert.match(stream.body.message!, /expired at/)
+  const forged = await order(again, 'report', await askForCertificate(), { tls: { ...foreign.tls, ca: report.tls.ca } })
+  assert.equal(forged.status, 401)
+  const renewed = await order(again, 'report', await askForCertificate(), { tls: report.tls })
+  assert.equal(renewed.status, 200, JSON.stringify(renewed.body))
 })
 
 test('a one-time token gets one key a certificate, also when its answer was lost, and no second key', {
@@ -358,6 +386,24 @@ test('every change is written down: who, what, from where, and what came of it; 
     assert.ok(!JSON.stringify(entries).includes(secret))
 })
 
+test('a first start says the admin token once, a second never, and neither has anything to complain of', {
+  timeout,
+}, async t => {
+  const at = place(t)
+  const lines: string[] = []
+  const log = pino({ level: 'debug' }, { write: line => void lines.push(line) })
+  const first = await startControl(t, at, [], { doors: 'tokens' }, log)
+  const secret = adminOf(at)
+  await first.close()
+  const second = await startControl(t, at, [], { doors: 'tokens' }, log)
+  await second.close()
+  assert.equal(lines.filter(line => line.includes(secret)).length, 1)
+  assert.deepEqual(
+    lines.filter(line => (JSON.parse(line) as { level: number }).level >= 50),
+    [],
+  )
+})
+
 test('keys and tokens lie in files of mode 600, and the state holds no key in the clear', { timeout }, async t => {
   const { at } = await started(t, { joinTokenFile: undefined })
   for (const name of ['ca-key', 'admin-token']) assert.equal(statSync(join(at.data, name)).mode & 0o777, 0o600, name)
@@ -445,4 +491,23 @@ test('files for others hold a token that works, keep it over a restart, and thei
   const again = await startControl(t, at, [], { doors: 'tokens', ...files })
   assert.equal(text(files.joinTokenFile), join_)
   await joined(again, 'report', join_)
+})
+
+test('garbage on the port, in either tongue, ends its own connection and nothing else', { timeout }, async t => {
+  const { control, admin } = await started(t)
+  const { hostname, port } = new URL(control.base)
+  const send = (bytes: Buffer) =>
+    new Promise<void>(resolve => {
+      const socket = connect(Number(port), hostname, () => socket.end(bytes))
+      socket.on('error', () => {})
+      socket.on('close', () => resolve())
+      socket.resume()
+    })
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), fc.boolean(), async (bytes, asTls) => {
+      await send(Buffer.from(asTls ? [22, 3, 1, ...bytes] : [...bytes]))
+    }),
+    { numRuns: 60 },
+  )
+  assert.equal((await ask(control, '/v1/status', { token: admin })).status, 200)
 })

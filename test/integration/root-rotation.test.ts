@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { get } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { connect, createServer } from 'node:tls'
@@ -106,6 +107,19 @@ test('a root rotation drops nobody: told first, issued from later, retired when 
   assert.equal((await certify(control, 'expense')).issued.issuer, identityIn(first)!.issuer)
   assert.deepEqual((await authority(control)).behind, ['report-1'])
   assert.equal((await rotate(control)).status, 409)
+  // assert: control proves itself to who knows only one of the two, whichever: a proxy that joins now, and one that has heard nothing
+  const secure = control.base.replace('http:', 'https:')
+  const proves = (ca: string) =>
+    new Promise<boolean>(resolve => {
+      const request = get(`${secure}/v1/identity/roots`, { ca, agent: false }, response => {
+        response.resume()
+        resolve(true)
+      })
+      request.on('error', () => resolve(false))
+    })
+  const [toCome] = identityIn(told)!.roots.filter(root => root !== old) as [string]
+  await until('the new root leads to control', () => proves(toCome), Boolean)
+  assert.ok(await proves(old))
   // act: the proxy says that it has applied it
   const ticks = setInterval(() => collector.tick(healthy(), [reporter('report-1', told.epoch!)]), 50)
   t.after(() => clearInterval(ticks))

@@ -45,8 +45,15 @@ after(async () => {
 const published = (service: string, port: number) =>
   `http://${engine.compose(file, ['port', service, String(port)]).trim()}`
 
-async function json<T>(url: string): Promise<T> {
-  return (await (await fetch(url, { signal: AbortSignal.timeout(10_000) })).json()) as T
+async function json<T>(url: string, token?: string): Promise<T> {
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  return (await (await fetch(url, { headers, signal: AbortSignal.timeout(10_000) })).json()) as T
+}
+
+/** Asks control, whose doors are shut, as the one who started it. */
+function askControl<T>(path: string): Promise<T> {
+  const token = engine.compose(file, ['exec', '-T', 'control', 'cat', '/data/admin-token']).trim()
+  return json<T>(published('control', 8500) + path, token)
 }
 
 /** Runs a script in a container, where names and loopback are the container's. */
@@ -145,8 +152,21 @@ test('Prometheus reaches every merged endpoint through control, and our rules wo
   for (const { name, health } of rules.data.groups.flatMap(group => group.rules)) assert.equal(health, 'ok', name)
 })
 
+test('control is shut to whoever shows no token, and its commands find theirs in its container', { skip }, async () => {
+  assert.equal((await fetch(`${published('control', 8500)}/v1/status`)).status, 401)
+  assert.match(engine.compose(file, ['exec', '-T', 'control', 'node', 'cli/trimtab.ts', 'status']), /expense/)
+})
+
+test('who comes to a sidecar in clear text is told that it speaks mTLS', { skip }, () => {
+  const answers = within(
+    'report-v2-1',
+    `const plain = await fetch('http://expense-v1-3:20000/api')
+     process.stdout.write(plain.status + ' ' + (await plain.text()))`,
+  )
+  assert.match(answers, /^400 .*speaks mTLS of the mesh/s)
+})
+
 test('an application that is started again serves on, behind the same sidecar', { skip }, async () => {
-  const control = published('control', 8500)
   engine.compose(file, ['restart', '-t', '5', 'expense-v1-3-app'])
   await until(
     'the application',
@@ -156,7 +176,7 @@ test('an application that is started again serves on, behind the same sidecar', 
   const endpoint = await until(
     'requests at that host',
     async () =>
-      (await json<Status>(`${control}/v1/status`)).services
+      (await askControl<Status>('/v1/status')).services
         .flatMap(({ endpoints }) => endpoints)
         .find(({ id }) => id === 'expense-v1-3'),
     found => found?.connected === true && found.health === 'healthy' && found.requests > found.errors,
@@ -166,7 +186,6 @@ test('an application that is started again serves on, behind the same sidecar', 
 })
 
 test('a version that fails loses its traffic by itself, with a reason and traces that exist', { skip }, async () => {
-  const control = published('control', 8500)
   const faults = (errorRate: number) => {
     for (const host of hosts) ask(host, 'http://127.0.0.1:5001/faults', JSON.stringify({ errorRate, delayMs: 0 }))
   }
@@ -174,13 +193,13 @@ test('a version that fails loses its traffic by itself, with a reason and traces
   try {
     await until(
       'weight 0',
-      () => json<Status>(`${control}/v1/status`),
+      () => askControl<Status>('/v1/status'),
       ({ services }) =>
         services.find(({ service }) => service === 'expense')?.versions.find(({ version }) => version === 'v2')
           ?.weight === 0,
       60_000,
     )
-    const { decisions } = await json<{ decisions: Decision[] }>(`${control}/v1/decisions?service=expense&limit=50`)
+    const { decisions } = await askControl<{ decisions: Decision[] }>('/v1/decisions?service=expense&limit=50')
     const shift = decisions.find(({ action, version }) => action === 'shift' && version === 'v2')
     assert.ok(shift !== undefined && shift.reason !== '' && shift.traces.length > 0, JSON.stringify(decisions[0]))
     await until(

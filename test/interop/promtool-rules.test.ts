@@ -13,7 +13,8 @@ const skip =
     : 'promtool is not installed (apt-get install prometheus), or name it in TRIMTAB_PROMTOOL'
 
 for (const args of [
-  ['check', 'config', 'prometheus.yml'],
+  // The token that it names is there in the containers alone.
+  ['check', 'config', '--syntax-only', 'prometheus.yml'],
   ['check', 'config', 'prometheus.local.yml'],
   ['check', 'rules', 'rules/recording.yml', 'rules/alerts.yml'],
   ['test', 'rules', 'rules-test.yml'],

@@ -61,6 +61,8 @@ export class HpackDecoder {
     this.#fault = ''
     this.#sizeUpdates()
     while (this.#at < this.#to && this.#fault === '') this.#field(sink)
+    // An idle connection would keep the whole of what was last read.
+    this.#bytes = scratch
     return this.#fault
   }
 

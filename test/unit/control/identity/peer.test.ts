@@ -3,7 +3,8 @@ import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { failureLimit, isLoopback, peerKey } from '../../../../control/identity/failure-limit.ts'
-import { judgePeer, type PeerFacts } from '../../../../control/identity/peer.ts'
+import { judgePeer } from '../../../../control/identity/peer.ts'
+import type { PeerFacts } from '../../../../runtime/peer-certificate.ts'
 import { testAuthority } from '../../../support/certificates.ts'
 
 const home = { trustDomain: 'demo.mesh', dc: 'dc1' }
@@ -93,4 +94,17 @@ test('loopback is loopback in each family, and nothing else is', () => {
   for (const address of ['127.0.0.1', '127.8.9.1', '::1', '::ffff:127.0.0.1']) assert.ok(isLoopback(address), address)
   for (const address of ['10.0.0.1', '::2', '127.0.0.1.evil.example', '128.0.0.1', '', undefined])
     assert.ok(!isLoopback(address), String(address))
+})
+
+test('an expired certificate is still good for its renewal, for a while, when what signed it is known to be ours', async () => {
+  const facts = await shown({ spiffeId: reportId })
+  const expired = { ...facts, chain: { holds: false as const, problem: 'CERT_HAS_EXPIRED' } }
+  const endMs = nowMs + 3_600_000
+  const at = (atMs: number, issuedHere: boolean) => judgePeer(expired, atMs, home, { ms: 10_000, issuedHere }).status
+  assert.equal(at(endMs, true), 'proved')
+  assert.equal(at(endMs + 9_999, true), 'proved')
+  assert.equal(at(endMs + 10_000, true), 'refused')
+  assert.equal(at(endMs, false), 'refused')
+  // before its end the chain must hold as ever
+  assert.equal(at(endMs - 1, true), 'refused')
 })
