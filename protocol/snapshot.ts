@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox'
 import { GatewayTls } from './gateway-tls.ts'
 import { Identity } from './identity.ts'
 import { Intentions } from './intentions.ts'
+import { OidcLogin } from './oidc.ts'
 import { TextMatch } from './text-match.ts'
 
 /**
@@ -154,6 +155,8 @@ export const Listener = Type.Object({
   }),
   /** Gateway only: routes from the outside to services. */
   routes: Type.Array(Route),
+  /** Gateway only. */
+  oidc: Type.Optional(OidcLogin),
   mtls: Type.Union([Type.Literal('strict'), Type.Literal('permissive'), Type.Literal('off')]),
   /** Gateway only: TLS toward users. Absent: clear text. */
   tls: Type.Optional(GatewayTls),

@@ -4,7 +4,7 @@ import { formatAddress } from '../runtime/address.ts'
 import type { ProxySettings, Role } from './config.ts'
 
 /** Who this proxy is, in every span, report and metric. */
-export interface Identity {
+export interface Self {
   instance: string
   service: string
   serviceVersion: string
@@ -12,7 +12,7 @@ export interface Identity {
 }
 
 /** The instance id is the same after a restart on the same place: host and port of what it stands beside. */
-export function identityOf(role: Role, settings: ProxySettings): Identity {
+export function identityOf(role: Role, settings: ProxySettings): Self {
   const place = role.kind === 'sidecar' ? role.app : role.listen
   const instance = settings.instance ?? `${role.service}-${settings.version}-${hostname()}-${place.port}`
   return {
@@ -27,7 +27,7 @@ export function identityOf(role: Role, settings: ProxySettings): Identity {
 export function registrationOf(
   role: Role,
   settings: ProxySettings,
-  self: Identity,
+  self: Self,
   addresses: Record<string, string>,
 ): Registration | undefined {
   if (role.kind === 'alone') return undefined

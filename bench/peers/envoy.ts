@@ -12,6 +12,8 @@ export interface EnvoyShape {
   features: boolean
   /** HTTP/2 in clear text on both sides; default: HTTP/1.1. */
   http2?: boolean
+  /** Clients speak HTTP/1.1 all the same. */
+  http1Clients?: boolean
   /** One side of an mTLS pair: \`in\` takes TLS, \`out\` speaks it to its endpoints, which must prove \`peer\`. */
   tls?: { side: 'in' | 'out'; files: TlsFiles; peer: string }
 }
@@ -37,7 +39,7 @@ function config(shape: EnvoyShape): unknown {
   const manager = {
     '@type': typed('extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
     stat_prefix: 'ingress',
-    codec_type: shape.http2 === true ? 'HTTP2' : 'HTTP1',
+    codec_type: shape.http2 === true && shape.http1Clients !== true ? 'HTTP2' : 'HTTP1',
     ...(shape.features
       ? {
           use_remote_address: true,

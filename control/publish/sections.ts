@@ -103,7 +103,7 @@ const noApp: Listener['app'] = {
 
 /** Section `listener` of a gateway's proxies; from the outside nobody brings a mesh identity. */
 export function gatewayListener(mesh: MeshConfig, name: string): Listener {
-  const { routes = [], tls } = mesh.gateways.get(name) ?? {}
+  const { routes = [], tls, oidc } = mesh.gateways.get(name) ?? {}
   return {
     mesh: mesh.mesh,
     trustDomain: mesh.trustDomain,
@@ -112,6 +112,7 @@ export function gatewayListener(mesh: MeshConfig, name: string): Listener {
     protocol: 'http',
     app: noApp,
     routes,
+    ...(oidc && { oidc }),
     mtls: 'off',
     ...(tls !== undefined && { tls }),
   }

@@ -1,4 +1,5 @@
 import type { GatewayTls } from '../gateway-tls.ts'
+import type { OidcLogin } from '../oidc.ts'
 import type { BalancingPolicy, Limits, PassiveHealthCheck, Retries, Route, Stickiness } from '../snapshot.ts'
 import type { TextMatch } from '../text-match.ts'
 
@@ -147,4 +148,6 @@ export type GatewayConfig = {
   routes: Route[]
   /** TLS toward users; absent: clear text. */
   tls?: GatewayTls
+  /** Absent: nobody has to log in. */
+  oidc?: OidcLogin
 }

@@ -57,6 +57,11 @@ function checkRule(
   if (name !== undefined && names.has(name))
     report.problem([...here, 'name'], name, `each rule name once: ${names.get(name)} has it already`)
   if (name !== undefined) names.set(name, here.join('.'))
+  if (action === 'allow' && rule.jwt !== undefined && rule.dryRun !== true && file.intentions?.default === 'allow')
+    report.warning(
+      [...here, 'jwt'],
+      'intentions allow by default: who comes without the token is let in all the same, unless a less exact rule denies it',
+    )
   const provider = rule.jwt?.provider
   const providers = Object.keys(file.jwt ?? {})
   if (provider !== undefined && !providers.includes(provider))

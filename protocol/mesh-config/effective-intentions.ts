@@ -1,3 +1,4 @@
+import type { OidcLogin } from '../oidc.ts'
 import type { TextMatch } from '../text-match.ts'
 import type { IntentionRule, JwtConfig, MeshRule } from './config.ts'
 import { formatDuration } from './units.ts'
@@ -23,6 +24,10 @@ export function writtenRule(rule: IntentionRule) {
 export function writtenMeshRule(rule: MeshRule) {
   const { to, action } = rule
   return { ...writtenRule(rule), to, action }
+}
+
+export function writtenOidc({ sessionMs, ...login }: OidcLogin) {
+  return { ...login, session: formatDuration(sessionMs) }
 }
 
 export function writtenJwt({ issuer, audiences, jwks, clockSkewMs, header, forward }: JwtConfig) {

@@ -2,7 +2,7 @@ import { stringify } from 'yaml'
 import type { GatewayTls } from '../gateway-tls.ts'
 import type { PassiveHealthCheck, Retries, Route, RouteMatch } from '../snapshot.ts'
 import type { GatewayConfig, MeshConfig, OutlierConfig, ServiceConfig, SloConfig } from './config.ts'
-import { writtenJwt, writtenMeshRule, writtenRule, writtenTexts } from './effective-intentions.ts'
+import { writtenJwt, writtenMeshRule, writtenOidc, writtenRule, writtenTexts } from './effective-intentions.ts'
 import { formatDuration, formatShare } from './units.ts'
 
 /**
@@ -70,8 +70,8 @@ function writtenService(service: ServiceConfig) {
   }
 }
 
-function writtenGateway({ listen, routes, tls }: GatewayConfig) {
-  return { listen, routes: routes.map(writtenRoute), tls: tls === undefined ? undefined : writtenTls(tls) }
+function writtenGateway({ listen, routes, tls, oidc }: GatewayConfig) {
+  return { listen, routes: routes.map(writtenRoute), tls: tls && writtenTls(tls), oidc: oidc && writtenOidc(oidc) }
 }
 
 function writtenTls({ requireClientCertificate, ...tls }: GatewayTls) {

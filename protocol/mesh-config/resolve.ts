@@ -2,6 +2,7 @@ import type { GatewayTls } from '../gateway-tls.ts'
 import type { GatewayConfig, MeshConfig, OutsideConfig, ServiceConfig, TelemetryConfig } from './config.ts'
 import { filled, layered } from './defaults.ts'
 import { resolveJwt, resolveMeshRules, resolveRules } from './resolve-intentions.ts'
+import { resolveOidc } from './resolve-oidc.ts'
 import { orOff, resolveEjection, resolveFuse, resolveShift, resolveSlo, resolveTelemetry } from './resolve-policy.ts'
 import { resolveRetries, resolveRoutes } from './resolve-route.ts'
 import { known, milliseconds } from './resolve-values.ts'
@@ -19,7 +20,8 @@ export function resolve(file: MeshFile): MeshConfig {
   const gateways = Object.entries(file.gateways ?? {}).map(([name, gateway]): [string, GatewayConfig] => {
     const routes = resolveRoutes(gateway.routes ?? [], name, undefined, retriesOf)
     const tls = gateway.tls === undefined ? {} : { tls: resolveGatewayTls(gateway.tls) }
-    return [name, { name, listen: address(gateway.listen), routes, ...tls }]
+    const login = gateway.oidc === undefined ? {} : { oidc: resolveOidc(gateway.oidc) }
+    return [name, { name, listen: address(gateway.listen), routes, ...tls, ...login }]
   })
   const gatewayNames = gateways.map(([name]) => name)
   const services = [...written].map(([name, service]): [string, ServiceConfig] => [

@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox'
 import { block, duration, type Field, flag, list, named, share, text, weight, word, wordOr } from './fields.ts'
 import { gatewayTls } from './schema-gateway.ts'
 import { allow, deny, intentions, jwtProviders } from './schema-intentions.ts'
+import { oidc } from './schema-oidc.ts'
 import { limits, loadBalancing, outlier, passiveHealthCheck } from './schema-policy.ts'
 import { retries, routes, timeout } from './schema-route.ts'
 
@@ -157,6 +158,7 @@ const gateway = block(
     }),
     routes: opt(routes(10_000, 'Which requests are let in, and to which service; all else is answered 404 (flag NR).')),
     tls: opt(gatewayTls),
+    oidc: opt(oidc),
   },
   { description: 'One way into the mesh from outside.' },
 )
@@ -215,4 +217,5 @@ export type MeshFile = Static<typeof MeshFile>
 export const meshField = MeshFile as unknown as Field
 export const serviceField = service as unknown as Field
 export const defaultsField = defaults as unknown as Field
+export const oidcField = oidc as unknown as Field
 export const retriesField = retries as unknown as Field

@@ -160,7 +160,13 @@ async function login(t: TestContext, forward: Record<string, string> = {}): Prom
   const proxy = await authorized(t, app.address, { fetchText: () => keys })
   const jwt = { p: providerOf({ jwksUrl: 'https://login.example/jwks', forward }) }
   proxy.tell(
-    told([{ action: 'allow', pathPrefix: '/a', jwt: { provider: 'p', claims: { groups: { exact: 'staff' } } } }], jwt),
+    told(
+      [
+        { action: 'allow', path: '/free' },
+        { action: 'allow', pathPrefix: '/a', jwt: { provider: 'p', claims: { groups: { exact: 'staff' } } } },
+      ],
+      jwt,
+    ),
   )
   return { proxy, app, issuer, keysCome }
 }
@@ -208,9 +214,11 @@ test('a token lets in, and each way in which it does not is told by status, reas
   )
 })
 
-test('a body that comes while the token is verified arrives whole', async t => {
+test('a body that comes while the token is verified arrives whole, also on a connection that waits for it', async t => {
   const { proxy, app, issuer, keysCome } = await login(t)
   const wire = await dial(proxy.address)
+  wire.send(get('/free'))
+  await wire.until('fine')
   const token = await issuer.token({ groups: 'staff' })
   wire.send(`POST /a HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\ncontent-length: 30000\r\n\r\n`)
   for (const letter of 'abc') wire.send(letter.repeat(10_000))
@@ -222,9 +230,9 @@ test('a body that comes while the token is verified arrives whole', async t => {
 
   keysCome()
 
-  await wire.until('fine')
-  assert.ok(app.requests[0]!.endsWith(`\r\n\r\n${'a'.repeat(10_000)}${'b'.repeat(10_000)}${'c'.repeat(10_000)}`))
-  assert.equal(proxy.outcomes[0]?.outcome.requestBytes, 30_000)
+  await wire.until('fine', 2)
+  assert.ok(app.requests[1]!.endsWith(`\r\n\r\n${'a'.repeat(10_000)}${'b'.repeat(10_000)}${'c'.repeat(10_000)}`))
+  assert.equal(proxy.outcomes[1]?.outcome.requestBytes, 30_000)
 })
 
 test('trailers that came with it arrive, too', async t => {
@@ -346,6 +354,22 @@ test('intentions that change while a token is verified are the ones that decide'
   proxy.tell(told([{ action: 'deny', name: 'closed' }]))
   keysCome()
   assert.match(await wire.until('closed'), /HTTP\/1.1 403/)
+  assert.deepEqual(app.requests, [])
+})
+
+test('a token that was verified under other settings of its provider is judged anew', async t => {
+  const { proxy, app, issuer, keysCome } = await login(t)
+  const wire = await dial(proxy.address)
+  wire.send(get('/a', `authorization: Bearer ${await issuer.token({ groups: 'staff' })}`))
+  await until(
+    'the request held',
+    () => proxy.counts.waiting,
+    waiting => waiting === 1,
+  )
+  const { rules } = proxy.policy.current.intentions!
+  proxy.tell({ default: 'deny', rules, jwt: { p: providerOf({ jwks: issuer.jwks, audiences: ['others'] }) } })
+  keysCome()
+  assert.match(await wire.until('another audience'), /HTTP\/1.1 401/)
   assert.deepEqual(app.requests, [])
 })
 

@@ -1,4 +1,5 @@
-import { type CryptoKey, importJWK, type JWK } from 'jose'
+import type { CryptoKey, JWK } from 'jose'
+import { jose } from './jose.ts'
 
 /** The public keys of one token provider. */
 export interface KeySet {
@@ -75,6 +76,7 @@ async function verifyingKey(jwk: JWK | null): Promise<VerifyingKey | undefined> 
 
 async function imported(jwk: JWK, algorithm: string): Promise<CryptoKey | undefined> {
   try {
+    const { importJWK } = await jose()
     const key = await importJWK({ ...jwk, key_ops: ['verify'], ext: true }, algorithm)
     if (key instanceof Uint8Array) return undefined
     const { modulusLength } = key.algorithm as { modulusLength?: number }

@@ -1,22 +1,19 @@
 // Hot path where a rule asks for tokens.
 import { hash } from 'node:crypto'
-import type { KeySet } from './key-set.ts'
-import type { TokenVerdict } from './token-verdict.ts'
-import type { SignedToken } from './verify.ts'
 
-interface Known {
-  verdict: SignedToken | TokenVerdict
+interface Known<Verdict, Keys> {
+  verdict: Verdict
   /** The keys that it was judged by: with others it has to be judged anew. */
-  keySet: KeySet
+  keys: Keys
 }
 
 /**
  * Verdicts on tokens that were seen, so that a signature is checked once and not at each request. Bounded; the longest unused are forgotten
  * (in halves: the older one goes as a whole when the newer is full). Keyed by hash: tokens themselves are not kept.
  */
-export interface KnownTokens {
-  get(key: string, keySet: KeySet): SignedToken | TokenVerdict | undefined
-  set(key: string, keySet: KeySet, verdict: SignedToken | TokenVerdict): void
+export interface KnownTokens<Verdict, Keys> {
+  get(key: string, keys: Keys): Verdict | undefined
+  set(key: string, keys: Keys, verdict: Verdict): void
   readonly size: number
 }
 
@@ -24,25 +21,25 @@ export function keyOf(provider: string, token: string): string {
   return `${provider} ${hash('sha256', token, 'base64')}`
 }
 
-export function knownTokens(tokensMax: number): KnownTokens {
-  let newer = new Map<string, Known>()
-  let older = new Map<string, Known>()
-  const put = (key: string, known: Known) => {
+export function knownTokens<Verdict, Keys>(tokensMax: number): KnownTokens<Verdict, Keys> {
+  let newer = new Map<string, Known<Verdict, Keys>>()
+  let older = new Map<string, Known<Verdict, Keys>>()
+  const put = (key: string, known: Known<Verdict, Keys>) => {
     newer.set(key, known)
     if (newer.size < tokensMax / 2) return
     older = newer
     newer = new Map()
   }
   return {
-    get(key, keySet) {
+    get(key, keys) {
       const known = newer.get(key) ?? older.get(key)
-      if (known === undefined || known.keySet !== keySet) return undefined
+      if (known === undefined || known.keys !== keys) return undefined
       if (older.delete(key)) put(key, known)
       return known.verdict
     },
-    set(key, keySet, verdict) {
+    set(key, keys, verdict) {
       older.delete(key)
-      put(key, { keySet, verdict })
+      put(key, { keys, verdict })
     },
     get size() {
       return newer.size + older.size

@@ -1,6 +1,7 @@
 // Hot path where a rule asks for tokens: `known` at each request, `verify` once for each token.
 import type { JwtProvider } from '../../../protocol/intentions.ts'
 import type { Clock } from '../../../runtime/clock.ts'
+import type { KeySet } from './key-set.ts'
 import { type FetchText, type KeySource, keysFromUrl, keysOfText } from './key-source.ts'
 import { keyOf, knownTokens } from './known-tokens.ts'
 import { judgeTimes } from './times.ts'
@@ -38,7 +39,7 @@ const TOKENS_MAX = 10_000
 export function createTokens(parts: TokensParts): Tokens {
   const { clock } = parts
   const inForce = new Map<string, InForce>()
-  const known = knownTokens(TOKENS_MAX)
+  const known = knownTokens<SignedToken | TokenVerdict, KeySet>(TOKENS_MAX)
 
   const withTimes = (verdict: SignedToken | TokenVerdict, { clockSkewMs }: JwtProvider): TokenVerdict =>
     verdict.status === 'signed' ? judgeTimes(verdict.claims, clock.wall(), clockSkewMs) : verdict

@@ -1,5 +1,6 @@
-import { type CryptoKey, compactVerify, decodeProtectedHeader, errors } from 'jose'
+import type { CryptoKey } from 'jose'
 import type { JwtProvider } from '../../../protocol/intentions.ts'
+import { jose } from './jose.ts'
 import { candidatesOf, type KeySet, knownAlgorithms } from './key-set.ts'
 import { type Claims, invalid, type TokenVerdict } from './token-verdict.ts'
 
@@ -18,7 +19,7 @@ export async function verifyToken(
   provider: Pick<JwtProvider, 'issuer' | 'audiences'>,
   keySet: KeySet,
 ): Promise<SignedToken | TokenVerdict> {
-  const header = headerOf(token)
+  const header = await headerOf(token)
   if (header === undefined) return invalid('malformed', 'the token has no header that can be read')
   const { alg, kid } = header
   if (alg === undefined || !knownAlgorithms.has(alg))
@@ -33,7 +34,8 @@ export async function verifyToken(
   return invalid('signature', 'the signature of the token does not hold')
 }
 
-function headerOf(token: string): { alg: string | undefined; kid: string | undefined } | undefined {
+async function headerOf(token: string): Promise<{ alg: string | undefined; kid: string | undefined } | undefined> {
+  const { decodeProtectedHeader } = await jose()
   try {
     const { alg, kid } = decodeProtectedHeader(token)
     return { alg: typeof alg === 'string' ? alg : undefined, kid: typeof kid === 'string' ? kid : undefined }
@@ -43,6 +45,7 @@ function headerOf(token: string): { alg: string | undefined; kid: string | undef
 }
 
 async function payloadSignedBy(token: string, key: CryptoKey, algorithm: string): Promise<Uint8Array | undefined> {
+  const { compactVerify, errors } = await jose()
   try {
     return (await compactVerify(token, key, { algorithms: [algorithm] })).payload
   } catch (error) {

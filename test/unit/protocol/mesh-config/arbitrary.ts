@@ -129,6 +129,22 @@ const outside = fc.record(
   { requiredKeys: ['endpoints'] },
 )
 
+const login = fc.record(
+  {
+    issuer: fc.constant('https://login.example'),
+    clientId: word,
+    clientSecretFile: fc.constant('/etc/s'),
+    publicUrl: fc.constantFrom('https://shop.example', 'http://localhost:8080/'),
+    scopes: fc.constant(['openid']),
+    session: fc.constantFrom('1h', '30d'),
+    cookie: fc.constantFrom('s', '__Host-s'),
+    protect: fc.constant(['/a']),
+    open: fc.constant(['/a/b']),
+    forward: fc.constantFrom({}, { email: 'X-Login' }),
+  },
+  { requiredKeys: ['issuer', 'clientId', 'clientSecretFile', 'publicUrl'] },
+)
+
 /** Plain objects that stringify to a valid mesh.yaml. */
 export const meshFiles = fc
   .record(
@@ -150,13 +166,20 @@ export const meshFiles = fc
       }),
       listen: fc.constantFrom('127.0.0.1:8080', '[::]:0'),
       gatewayRoutes: fc.array(route, { maxLength: 2 }),
+      login: fc.option(login, { nil: undefined }),
     },
-    { requiredKeys: ['mesh', 'services', 'listen', 'gatewayRoutes', 'jwt'] },
+    { requiredKeys: ['mesh', 'services', 'listen', 'gatewayRoutes', 'jwt', 'login'] },
   )
-  .map(({ listen, gatewayRoutes, ...file }) => {
+  .map(({ listen, gatewayRoutes, login, ...file }) => {
     const service = Object.keys(file.services)[0]
     return {
       ...file,
-      gateways: { edge: { listen, routes: gatewayRoutes.map(route => ({ ...route, to: { service } })) } },
+      gateways: {
+        edge: {
+          listen,
+          routes: gatewayRoutes.map(route => ({ ...route, to: { service } })),
+          ...(login === undefined ? {} : { oidc: login }),
+        },
+      },
     }
   })

@@ -124,6 +124,11 @@ describe('a rule is held where somebody can hold it', () => {
     'services.b.allow: mtls is off, so no caller shows who it is and no rule that allows one ever fits',
   )
   warned(
+    'a token is no lock where the door is open',
+    mesh('allow: [{ from: "*", jwt: { provider: login } }]'),
+    'services.b.allow[0].jwt: intentions allow by default: who comes without the token is let in all the same, unless a less exact rule denies it',
+  )
+  warned(
     'a permissive service knows its callers only when they show themselves',
     mesh('mtls: permissive, deny: [{ from: a }]'),
     'services.b.deny[0].from: b is permissive: a may call in clear text without showing who it is, and is not turned away then',
@@ -170,5 +175,48 @@ jwt:
     'has its keys in one place',
     provider('').replace('{ file: k.json }', '{ file: k.json, url: "https://k" }'),
     'jwt.p.jwks: found file and url, allowed: one of file or url',
+  )
+})
+
+describe('a login at a gateway', () => {
+  const login = (fields: string) =>
+    `mesh: m\ngateways: { edge: { listen: "127.0.0.1:0", oidc: { issuer: https://i, clientId: c, clientSecretFile: f, publicUrl: https://p, ${fields} } } }`
+  it('has a default for all that a careful operator would choose', () =>
+    assert.deepEqual(readGood(login('')).config.gateways.get('edge')?.oidc, {
+      issuer: 'https://i',
+      clientId: 'c',
+      clientSecretFile: 'f',
+      publicUrl: 'https://p',
+      scopes: ['openid', 'profile', 'email'],
+      callbackPath: '/oauth2/callback',
+      logoutPath: '/oauth2/logout',
+      sessionMs: 28_800_000,
+      cookie: '__Host-trimtab-session',
+      protect: ['/'],
+      open: [],
+      forward: {},
+    }))
+  refused(
+    'is not in clear text, save on this machine',
+    login('').replace('https://p', 'http://shop.example').replace('https://i', 'http://127.0.0.1:1'),
+    'gateways.edge.oidc.publicUrl: found http://shop.example, allowed: https://, or http:// on this machine alone: who can listen could log in as anybody',
+  )
+  refused(
+    'knows its origin, asks who logs in, and forwards no header of others',
+    login('scopes: [email], forward: { sub: cookie }').replace('https://p', 'https://p/shop'),
+    'gateways.edge.oidc.publicUrl: found https://p/shop, allowed: an origin such as https://shop.example, without a path',
+    'gateways.edge.oidc.scopes: found email, allowed: openid among the scopes: without it nobody says who logged in',
+    'gateways.edge.oidc.forward.sub: found cookie, allowed: a header of your own such as x-user: this one belongs to HTTP, to traces or to proxies',
+  )
+  refused(
+    'does not tell in vain what the next proxy removes',
+    `${login('forward: { email: X-User }')}
+jwt: { p: { issuer: i, audiences: [a], jwks: { file: k.json }, forward: { sub: x-user } } }`,
+    'gateways.edge.oidc.forward.email: found X-User, allowed: a header that no provider under jwt forwards: the proxies of services remove those',
+  )
+  refused(
+    'has two paths of its own',
+    login('callbackPath: /x, logoutPath: /x'),
+    'gateways.edge.oidc.callbackPath: found /x, allowed: another path than logoutPath',
   )
 })

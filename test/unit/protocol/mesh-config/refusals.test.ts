@@ -216,7 +216,7 @@ describe('fields', () => {
     [
       'a required field that was only misspelt is not missing as well',
       'gateways: { edge: { ▸lisen: "a:1" } }',
-      'gateways.edge.lisen: there is no such field. Did you mean listen? Allowed: listen, routes or tls',
+      'gateways.edge.lisen: there is no such field. Did you mean listen? Allowed: listen, routes, tls or oidc',
     ],
     [
       'a required field is missed',

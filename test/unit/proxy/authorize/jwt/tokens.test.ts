@@ -140,7 +140,7 @@ test('another issuer in the mesh file holds at once; a provider that stays as it
 
 test('known tokens are bounded, and those in use stay', async () => {
   const keySet = { keys: [], ignored: 0 }
-  const known = knownTokens(100)
+  const known = knownTokens<object, object>(100)
   for (let n = 0; n < 1000; n++) {
     known.set(`${n}`, keySet, { status: 'signed', claims: {} })
     assert.ok(known.get('0', keySet) !== undefined, `${n}`)
