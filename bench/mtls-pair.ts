@@ -1,5 +1,5 @@
 /**
- * What mTLS between two proxies costs: CPU of both per request of client -> proxy =mTLS, HTTP/1.1=> proxy -> application, ours with
+ * What mTLS between two proxies costs: CPU of both per request of client -> proxy =mTLS=> proxy -> application, ours with
  * everything on and every span shipped, beside a bare nginx pair and an Envoy pair with like features; and the called side's CPU per
  * handshake, full and resumed. `node bench/mtls-pair.ts [--seconds 4] [--rounds 5] [--connections 32]`. Proxies on core 0, load and
  * application on core 1; rounds are interleaved, medians are told. Looks for nginx, wrk and envoy on PATH or in TRIMTAB_NGINX, TRIMTAB_WRK,
@@ -152,7 +152,7 @@ function tell(): void {
   const hasEnvoy = envoyProgram !== undefined
   printTable(
     [
-      'mTLS pair, HTTP/1.1, 100-byte answers',
+      'mTLS pair (ours speaks HTTP/2 in between), 100-byte answers',
       'CPU us/request',
       'calling',
       'called',

@@ -18,6 +18,8 @@ import { ALPN_BOTH, ALPN_HTTP1, type Wires, wiresOf } from './wires.ts'
 const DISCARD_MS = 2000
 /** Names may move: a connection to one is not used for longer than this. */
 const NAMED_CONNECTION_MS = 300_000
+/** Who proved an identity must prove it anew after this: half the life of a certificate, so that none is believed for much longer than it lasts. */
+const PROVEN_CONNECTION_MS = 30 * 60_000
 
 /**
  * 'given': onConnected was called. 'coming': a connection is being made. 'waiting': onTurn will be called. 'overflow': too many wait already.
@@ -317,7 +319,9 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
   }
 
   #tooOld({ endpoint, openedMs }: UpstreamSocket): boolean {
-    return endpoint.named && this.#nowMs - openedMs > NAMED_CONNECTION_MS
+    const ageMs = this.#nowMs - openedMs
+    if (endpoint.named && ageMs > NAMED_CONNECTION_MS) return true
+    return this.#upstream.peerSpiffeId !== undefined && ageMs > PROVEN_CONNECTION_MS
   }
 }
 

@@ -170,6 +170,35 @@ test('a service that comes to speak HTTP/2 is spoken to so from the next request
   await early.until('old')
 })
 
+test('a connection to a name is replaced after five minutes, and what it carries goes on to its end', async t => {
+  const clock = manualClock()
+  const held: Call[] = []
+  const app = await http2Origin({ onEnd: call => (call.head.path === '/held' ? held.push(call) : answerHello(call)) })
+  const named = app.address.replace('127.0.0.1', 'localhost')
+  const proxy = await harness({ upstream: http2Upstream([named]), clock })
+  t.after(() => Promise.all([proxy.close(), app.close()]))
+  const early = await dial(proxy.listener.address)
+  early.send('GET /held HTTP/1.1\r\nHost: a\r\n\r\n')
+  await when(() => held.length === 1)
+
+  for (let n = 0; n < 3020; n++) {
+    clock.advance(100)
+    // The connection answers PINGs meanwhile.
+    if (n % 5 === 0) await new Promise(resolve => setImmediate(resolve))
+  }
+  const late = await dial(proxy.listener.address)
+  late.send(GET)
+  await late.until('hello')
+  answerHello(held[0]!)
+  await early.until('hello')
+
+  assert.deepEqual(
+    app.sessions.map(({ calls }) => calls.length),
+    [1, 1],
+  )
+  await when(() => app.sessions[0]!.socket.destroyed && !app.sessions[1]!.socket.destroyed)
+})
+
 test('an idle connection makes room for one to another endpoint', async t => {
   const apps = [await http2Origin({ onEnd: answerHello }), await http2Origin({ onEnd: answerHello })]
   const limits = { maxConnections: 1, maxPending: 10, maxRequests: 100, maxRetries: 1 }
