@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 /**
@@ -40,7 +41,12 @@ if (!values.all && !values.fuzz) {
     'skipped here: test/interop, which wants more than npm (Prometheus, Chromium, Docker, Envoy). npm run test:all runs it.',
   )
 }
-const env = values.fuzz ? { ...process.env, FUZZ_RUNS: process.env['FUZZ_RUNS'] ?? '200000' } : process.env
+const env = {
+  // Tests start hundreds of processes: what one has compiled the next need not.
+  NODE_COMPILE_CACHE: resolve('node_modules/.cache/compiled'),
+  ...process.env,
+  ...(values.fuzz ? { FUZZ_RUNS: process.env['FUZZ_RUNS'] ?? '200000' } : {}),
+}
 const timeoutMs = values.fuzz ? 3_600_000 : 180_000
 const child = spawn(process.execPath, ['--test', '--test-concurrency=2', `--test-timeout=${timeoutMs}`, ...files], {
   stdio: 'inherit',

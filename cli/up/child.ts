@@ -25,7 +25,7 @@ export interface ChildSettings {
   onReturn: (name: string) => void
 }
 
-const START_MS = 30_000
+const START_MS = 60_000
 const LAST_WORDS_MAX = 2000
 const RESTART_MS = 1000
 

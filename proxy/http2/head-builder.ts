@@ -56,7 +56,8 @@ export class HeadBuilder implements FieldSink {
     this.#fields = []
     this.#count = 0
     this.#bytes = 0
-    this.#pseudo.fill(NONE)
+    // By hand: Array.fill leaves compiled code for as few as these.
+    for (let i = 0; i <= PSEUDO_TO; i++) this.#pseudo[i] = NONE
     this.#regular = false
     this.#host = null
     this.#contentLength = -1
