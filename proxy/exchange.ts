@@ -162,6 +162,9 @@ export class Exchange {
   sampled = false
   debug = false
   requestId = ''
+  /** On the roster of requests under way, and the version that the first attempt failed at: a retry may leave it, the request does not. */
+  place = -1
+  firstVersion = ''
 
   /** Added to the answer's head, whoever makes it (the trace id that a gateway tells its users). */
   answerFields: Fields | undefined = undefined

@@ -168,7 +168,7 @@ export class Http2Connection {
     const stream = new Stream(state.nextOwnId, user, state.receiveWindowInitial, state.peer.initialWindowBytes)
     this.#sending.request(stream, head, ended)
     state.nextOwnId += 2
-    state.streams.set(stream.id, stream)
+    state.streams.add(stream)
     state.stats.streamsOpened++
     stream.bodiless = head.method === 'HEAD'
     stream.tunnel = head.method === 'CONNECT'

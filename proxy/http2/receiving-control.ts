@@ -74,7 +74,7 @@ export class ReceivingControl {
     this.#decoder.onSettingsAcked()
     const delta = state.limits.streamWindowBytes - state.receiveWindowInitial
     state.receiveWindowInitial = state.limits.streamWindowBytes
-    for (const stream of state.streams.values()) stream.receiveWindow += delta
+    for (const stream of state.streams.all()) stream.receiveWindow += delta
     return true
   }
 
@@ -174,7 +174,7 @@ export class ReceivingControl {
     state.opensNoMore = true
     const reason = 'the peer takes no more requests on this connection'
     state.owner.onGoAway(code, reason)
-    for (const stream of [...state.streams.values()]) {
+    for (const stream of state.streams.all()) {
       if (state.isPeers(stream.id) || stream.id <= lastId) continue
       state.closed.resetByUs.add(stream.id)
       state.forget(stream)

@@ -64,7 +64,7 @@ export class ReceivingHeads {
     stream.contentLeft = head.contentLength
     stream.tunnel = head.method === 'CONNECT'
     state.stats.streamsOpened++
-    state.streams.set(id, stream)
+    state.streams.add(stream)
     state.peerStreams++
     return this.#tellRequest(stream, head, endStream)
   }

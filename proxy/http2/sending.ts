@@ -225,7 +225,7 @@ export class Sending {
 
   /** The peer's initial window changed by so much; windows may fall below 0 (6.9.2). @returns false as `grow` does */
   shiftWindows(bytes: number): boolean {
-    for (const stream of this.#state.streams.values()) {
+    for (const stream of this.#state.streams.all()) {
       stream.sendWindow += bytes
       if (stream.sendWindow > WINDOW_MAX) return false
     }

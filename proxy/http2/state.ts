@@ -10,6 +10,7 @@ import type { ConnectionFault, Http2Owner } from './owner.ts'
 import { PeerSettings, type Role } from './settings.ts'
 import type { Http2Stats } from './stats.ts'
 import type { Stream, StreamBroken } from './stream.ts'
+import { StreamTable } from './stream-table.ts'
 
 /** A frame head and four bytes of payload: what most replies take. */
 const REPLY_BYTES = 13
@@ -23,7 +24,7 @@ export class ConnectionState {
   readonly encoder: HpackEncoder
   readonly floods: Floods
   readonly peer = new PeerSettings()
-  readonly streams = new Map<number, Stream>()
+  readonly streams = new StreamTable()
   readonly closed = new ClosedStreams()
   /** Coarse monotonic time, as told with the last call. */
   nowMs: number
@@ -228,7 +229,7 @@ export class ConnectionState {
 
   /** Tells all that their streams are no more. */
   breakStreams(code: number, reason: string): void {
-    const streams = [...this.streams.values()]
+    const streams = this.streams.all()
     for (const stream of streams) this.forget(stream)
     for (const stream of streams) this.tellBroken(stream, { code, by: 'connection', unprocessed: false, reason })
   }

@@ -5,6 +5,7 @@ import { bucketOf, SKETCH_BUCKETS, sparse } from '../../protocol/sketch.ts'
 import type { Attempt, Exchange, Outcome } from '../exchange.ts'
 import { type ErrorClass, errorClassOf, type Failure } from '../failures.ts'
 import { countedStatus, GRPC_STATUS_NAMES } from '../grpc.ts'
+import { Roster } from '../roster.ts'
 import { WordTree } from './word-tree.ts'
 
 /**
@@ -113,8 +114,8 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
   const totals = new Map<string, Totals>()
   const totalsByKey = new WordTree<Totals>()
   const downstream = newTotals('', '')
-  /** Requests under way that rows count, with the version that the first attempt failed at: a retry may leave it, the request does not. */
-  const underWay = new Map<Exchange, string>()
+  /** Requests under way that rows count. */
+  const underWay = new Roster<Exchange>()
   let ids = 0
 
   const rowOf = (upstream: string, version: string, endpoint: string, route: string): Row => {
@@ -142,12 +143,11 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
   }
   /** Looks once at every request under way, four times a second, rather than keeping count at both ends of each. */
   const countUnderWay = (): void => {
-    for (const [exchange, first] of underWay) {
-      const { service, version, endpointId, route } = exchange
-      if (service === '') continue
-      rowOf(service, first || version, '', route).inFlight++
+    underWay.forEach(({ service, version, firstVersion, endpointId, route }) => {
+      if (service === '') return
+      rowOf(service, firstVersion || version, '', route).inFlight++
       if (endpointId !== '') rowOf(service, version, endpointId, route).inFlight++
-    }
+    })
   }
 
   return {
@@ -156,14 +156,14 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
     requestStarted(exchange) {
       downstream.active++
       downstream.requests++
-      if (exchange.direction !== 'inbound') underWay.set(exchange, '')
+      if (exchange.direction !== 'inbound') underWay.add(exchange)
     },
     attemptOver(exchange, attempt) {
       if (exchange.direction === 'inbound' || callerLeft(attempt.failure)) return
       // The version that the split chose may have had nobody left: what counts is where the first attempt went.
       const mayBeRetried =
         !exchange.over && (attempt.failure !== undefined || attempt.status >= 400 || attempt.grpcStatus > 0)
-      if (mayBeRetried && exchange.attempts <= 1) underWay.set(exchange, attempt.version)
+      if (mayBeRetried && exchange.attempts <= 1) exchange.firstVersion = attempt.version
       const traceId = exchange.sampled ? exchange.traceId : ''
       const status = countedStatus(attempt.status, attempt.grpcStatus)
       rowOf(exchange.service, attempt.version, attempt.endpointId, exchange.route).add(
@@ -178,8 +178,8 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
       const traceId = exchange.sampled ? exchange.traceId : ''
       const wallMs = wall()
       addTo(downstream, exchange, outcome, traceId, wallMs)
-      const version = underWay.get(exchange) || exchange.version
-      underWay.delete(exchange)
+      const version = exchange.firstVersion || exchange.version
+      underWay.remove(exchange)
       if (exchange.service === '' || outcome.failure?.flag === 'NR') return
       addTo(totalsOf(exchange.service, version), exchange, outcome, traceId, wallMs)
       if (exchange.direction === 'inbound' || callerLeft(outcome.failure)) return

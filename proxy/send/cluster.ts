@@ -3,6 +3,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Failure } from '../failures.ts'
+import { Roster } from '../roster.ts'
 import { RetryBudget } from './budget.ts'
 import type { Connect } from './connect.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -34,7 +35,7 @@ export class Cluster {
   readonly pool: Pool
   readonly budget = new RetryBudget()
   /** Requests under way, whatever try they are at. */
-  readonly active = new Set<UpstreamRequest>()
+  readonly active = new Roster<UpstreamRequest>()
   retriesActive = 0
   upstream: Upstream
 
@@ -113,7 +114,9 @@ export class Cluster {
   /** Called every now and then. */
   sweep(nowMs: number): void {
     this.pool.sweep(nowMs)
-    for (const request of this.active) request.sweep(nowMs)
+    this.active.forEach(request => {
+      request.sweep(nowMs)
+    })
     let ripened = false
     for (const endpoint of this.membership.endpoints.values()) ripened = ripen(endpoint.fuse, nowMs) || ripened
     if (ripened) this.#sorted()

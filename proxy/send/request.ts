@@ -31,6 +31,8 @@ const RETRY_AFTER_MAX_MS = 10_000
 
 export class UpstreamRequest implements UpstreamSide, Applicant {
   readonly method: string
+  /** On the roster of its cluster. */
+  place = -1
   readonly passage: Applicant['passage']
   /** The whole request was given to the carrier. */
   sent = false
@@ -479,7 +481,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     this.#carrier = undefined
     this.#cancelBackoff?.()
     this.#cancelBackoff = undefined
-    this.#cluster.active.delete(this)
+    this.#cluster.active.remove(this)
     this.#cluster.pool.withdraw(this)
     if (this.#retryCounted) this.#cluster.retriesActive--
     this.#retryCounted = false
