@@ -142,6 +142,13 @@ export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
     return true
   }
 
+  /** The connection is there, or will not be: for whom it was begun waits from here on as the others do. */
+  #arrived(): void {
+    if (this.#starter === undefined || this.#isComing()) return
+    this.#starter = undefined
+    this.#host.pended(1)
+  }
+
   #giveUpDial(): void {
     this.#dial?.giveUp()
     for (const connection of this.#greeting) connection.abandon('')
@@ -181,6 +188,7 @@ export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
     this.endpoint.wire = 'http2'
     this.#host.onHttp2Connected()
     this.#serve()
+    this.#arrived()
     if (this.#host.isOutdated(connection.socket)) connection.drain()
   }
 
@@ -193,7 +201,10 @@ export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
   #failed(cause: DialFailure | undefined, detail: string): void {
     if (cause !== undefined) this.#host.onConnectFailed(this.endpoint)
     // Where another connection carries on, those who wait for a stream wait on.
-    if (this.#open.length > 0 || this.#isComing()) return
+    if (this.#open.length > 0 || this.#isComing()) {
+      this.#arrived()
+      return
+    }
     for (const applicant of this.#takeAll()) this.#tellBroken(applicant, cause ?? 'connect', detail)
   }
 

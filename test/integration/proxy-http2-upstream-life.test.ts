@@ -199,6 +199,33 @@ test('a connection to a name is replaced after five minutes, and what it carries
   await when(() => app.sessions[0]!.socket.destroyed && !app.sessions[1]!.socket.destroyed)
 })
 
+test('where a second connection cannot be had, requests wait for the first, and each is counted while it waits', async t => {
+  const held: Call[] = []
+  const app = await http2Origin({
+    limits: { concurrentStreamsMax: 1 },
+    onSession: session => void (app.sessions.length > 1 && session.socket.destroy()),
+    onEnd: call => held.push(call),
+  })
+  const proxy = await harness({ upstream: http2Upstream([app.address]) })
+  t.after(() => Promise.all([proxy.close(), app.close()]))
+  const { stats } = proxy.sender.clusters()[0]!
+  const clients = []
+  for (let n = 1; n <= 4; n++) {
+    const client = await dial(proxy.listener.address)
+    clients.push(client)
+    client.send(GET)
+    await when(() => (n === 1 ? held.length === 1 : stats.cxConnectFail === n - 1))
+  }
+
+  for (const [n, client] of clients.entries()) {
+    await when(() => held.length === n + 1)
+    answerHello(held[n]!)
+    await client.until('hello')
+  }
+
+  assert.deepEqual([stats.rqPending, stats.rqActive, stats.cxActive], [0, 0, 1])
+})
+
 test('an idle connection makes room for one to another endpoint', async t => {
   const apps = [await http2Origin({ onEnd: answerHello }), await http2Origin({ onEnd: answerHello })]
   const limits = { maxConnections: 1, maxPending: 10, maxRequests: 100, maxRetries: 1 }
