@@ -21,9 +21,9 @@ export const program: ProgramDescription = {
   envPrefix: 'TRIMTAB_PROXY',
   operands: 'an application to start when the proxy is ready, after --',
   examples: [
-    'trimtab proxy --service expense --version v1 --app 127.0.0.1:5001 --control http://127.0.0.1:8500',
+    'trimtab proxy --service expense --version v1 --app 127.0.0.1:5001 --control https://10.0.0.2:8500 --join-token-file join-token',
     'trimtab proxy --service report --version v2 --app 127.0.0.1:5002 --upstream expense=9091 -- node app.js',
-    'trimtab proxy --gateway edge --listen 127.0.0.1:8080 --control http://127.0.0.1:8500',
+    'trimtab proxy --gateway edge --listen 127.0.0.1:8080 --join-token-file join-token',
     'trimtab proxy --listen 127.0.0.1:15001 --to 127.0.0.1:8081 --zipkin http://127.0.0.1:9411/api/v2/spans',
   ],
 }
@@ -143,9 +143,9 @@ export const settings = {
   },
   control: {
     flag: '--control <url>',
-    describe: 'control, for policy',
+    describe:
+      'control, for policy and identity; https://127.0.0.1:8500 for a proxy with a join token or a kept certificate, http://127.0.0.1:8500 for one with neither',
     read: url,
-    default: 'http://127.0.0.1:8500',
     group: whom,
   },
   joinTokenFile: {

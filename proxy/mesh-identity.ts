@@ -4,6 +4,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import type { CertificateView } from './admin/view.ts'
 import type { ProxySettings, Role } from './config.ts'
+import { controlUrlOf, identityFile } from './control-url.ts'
 import { connectionToControl, controlConnector } from './credentials/authority.ts'
 import { keptCredentials } from './credentials/kept.ts'
 import { keepRenewed, type Renewal } from './credentials/renewal.ts'
@@ -22,10 +23,11 @@ export function meshIdentity(
   settings: ProxySettings,
   parts: { policy: PolicyInForce; clock: Clock; random: () => number; log: Log },
 ): Renewal | undefined {
-  if (role.kind === 'alone' || new URL(settings.control).protocol !== 'https:') return undefined
-  const { data, joinToken: token, control: controlUrl, tlsMin } = settings
+  const controlUrl = controlUrlOf(settings)
+  if (role.kind === 'alone' || new URL(controlUrl).protocol !== 'https:') return undefined
+  const { data, joinToken: token, tlsMin } = settings
   const { service } = role
-  const kept = data === undefined ? undefined : keptCredentials(keptFile(data), service)
+  const kept = data === undefined ? undefined : keptCredentials(identityFile(data), service)
   const identity = keepRenewed({ controlUrl, service, token, kept, minVersion: `TLSv${tlsMin}`, ...parts })
   // What the last good snapshot says of roots is not newer than what was kept with the certificate.
   const { identity: lastGood } = parts.policy.current
@@ -33,10 +35,6 @@ export function meshIdentity(
     if (told !== undefined && told !== lastGood) identity.heard(told)
   })
   return identity
-}
-
-function keptFile(data: string): string {
-  return `${data}/identity.json`
 }
 
 /** What the admin interface tells of certificates. */
@@ -64,7 +62,7 @@ export function certificatesShown(
       use: 'mesh',
       chainPem: current.chainPem,
       roots: current.roots,
-      path: settings.data === undefined ? '<inline>' : keptFile(settings.data),
+      path: settings.data === undefined ? '<inline>' : identityFile(settings.data),
       minVersion: `TLSv${settings.tlsMin}`,
       requireClientCertificate: true,
     },
@@ -100,9 +98,11 @@ export function identityCheck(
   const secured = [...upstreams.values()].filter(({ upstream }) => upstream.peerSpiffeId !== undefined).length
   if (secured === 0 && (listener === undefined || listener.mtls !== 'strict' || listener.kind === 'gateway'))
     return undefined
+  const refuses =
+    listener?.mtls === 'strict' && listener.kind !== 'gateway' ? ' and refuses every call to its service' : ''
   const unreached = secured === 0 ? '' : `; ${secured} services that want mTLS cannot be reached`
   return {
     ok: false,
-    detail: `control is reached over http, so this proxy has no certificate and takes clear text${unreached}: give it the https address of control and a join token`,
+    detail: `control is reached over http, so this proxy has no certificate${refuses}${unreached}: give it the https address of control and a join token`,
   }
 }

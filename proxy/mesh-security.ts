@@ -7,24 +7,28 @@ import { faultOfChain, sentenceOfFault } from './tls-faults.ts'
 
 const plainRefusal =
   'this port speaks mTLS of the mesh: come through a proxy of it, or set mtls of this service to permissive'
+const noIdentity =
+  'the mesh file says that this port takes mTLS alone, and this proxy has no certificate: give it a join token and the https address of control'
 
 /**
- * How the inbound listener of a sidecar takes connections: as section `listener` says, at once for new connections. Until it is heard, or
- * where it says nothing, TLS alone. A proxy that has no identity (its control is reached over http) can but take clear text.
+ * How the inbound listener of a sidecar takes connections: as section `listener` says, at once for new connections. Until it is heard TLS
+ * alone; a proxy that has no identity (its control is reached over http) takes clear text until then. Where strict is said it takes nothing:
+ * what was to be protected must not be open because a proxy was started the wrong way.
  */
 export function inboundSecurity(
   credentials: CredentialsInForce | undefined,
   policy: PolicyInForce,
   wall: () => number,
 ): () => Security {
+  const refusal = credentials === undefined ? noIdentity : plainRefusal
   let known: { mode: Security['mode']; credentials: Credentials | undefined; security: Security } | undefined
   return () => {
-    const mode = credentials === undefined ? 'off' : (policy.current.listener?.mtls ?? 'strict')
+    const mode = policy.current.listener?.mtls ?? (credentials === undefined ? 'off' : 'strict')
     const current = credentials?.current
     if (known?.mode !== mode || known.credentials !== current) {
       const judge = (certificate: X509Certificate | undefined, chainFault: string | undefined) =>
         judgeClient(certificate, chainFault, credentials?.current, wall())
-      known = { mode, credentials: current, security: { mode, tls: current?.server, judge, plainRefusal } }
+      known = { mode, credentials: current, security: { mode, tls: current?.server, judge, plainRefusal: refusal } }
     }
     return known.security
   }

@@ -3,6 +3,7 @@ import { readerOf } from '../protocol/read.ts'
 import { type Registration, SnapshotLine } from '../protocol/snapshot.ts'
 import type { Log } from '../runtime/log.ts'
 import type { ProxySettings, Role } from './config.ts'
+import { controlUrlOf } from './control-url.ts'
 import { type LastGood, lastGoodFile } from './route/last-good.ts'
 import { applyLine, emptyPolicy, type Policy } from './route/policy.ts'
 import { type Subscription, type SubscriptionParts, subscribe } from './route/subscription.ts'
@@ -42,5 +43,5 @@ export function followControl(
   parts: Pick<SubscriptionParts, 'secure' | 'policy' | 'clock' | 'random' | 'log'>,
 ): Subscription | undefined {
   if (role.kind === 'alone' || registration === undefined || settings.snapshot !== undefined) return undefined
-  return subscribe({ controlUrl: settings.control, registration, lastGood: lastGoodOf(settings), ...parts })
+  return subscribe({ controlUrl: controlUrlOf(settings), registration, lastGood: lastGoodOf(settings), ...parts })
 }

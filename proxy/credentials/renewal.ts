@@ -14,7 +14,7 @@ import {
 } from './credentials.ts'
 import { whyNotOurs } from './issued.ts'
 import type { KeptCredentials } from './kept.ts'
-import { newKey } from './key-pair.ts'
+import { type KeyAndRequest, newKey } from './key-pair.ts'
 import { type ProofFacts, proofToUse } from './proof.ts'
 import { reissueDelayMs, renewalDelayMs, retryDelayMs } from './schedule.ts'
 
@@ -65,6 +65,8 @@ export function keepRenewed(parts: RenewalParts): Renewal {
   let wantedIssuer = ''
   let lastHeard: Identity | undefined
   let failuresInRow = 0
+  /** The same over all tries by token: control takes a spent one-time token again for its key, should the first answer have been lost. */
+  let tokenKey: KeyAndRequest | undefined
   let lastFailed: ProofFacts['failed']
   let running = false
   let closed = false
@@ -114,7 +116,9 @@ export function keepRenewed(parts: RenewalParts): Renewal {
     })
     lastFailed = { by, refused: false }
     if (by === 'none') return { status: 'failed', reason: needsToken('this proxy has no certificate') }
-    const { keyPem, csrPem } = await newKey()
+    const key = (by === 'token' && tokenKey) || (await newKey())
+    if (by === 'token') tokenKey = key
+    const { keyPem, csrPem } = key
     const known =
       by === 'token' ? await fetchRoots(parts.controlUrl, token!) : { status: 'ok' as const, value: current! }
     if (known.status !== 'ok') return known
@@ -134,6 +138,7 @@ export function keepRenewed(parts: RenewalParts): Renewal {
     take(next, true)
     state.problem = ''
     lastFailed = undefined
+    tokenKey = undefined
     if (!first) state.renewals++
     log.info(`${first ? 'has' : 'renewed'} its certificate: ${next.spiffeId}, until ${next.notAfter}`)
     const fits = wantedIssuer === '' || next.issuer === wantedIssuer

@@ -117,7 +117,12 @@ test('a proxy without an identity says what it cannot reach and why, and goes on
   assert.match(await askOnce(outbound, 'rates'), /hello/)
   assert.match(
     await adminOf(proxy, '/ready'),
-    /identity: away, control is reached over http, so this proxy has no certificate and takes clear text; 1 services/,
+    /identity: away, control is reached over http, so this proxy has no certificate and refuses every call to its service; 1 services/,
+  )
+  // Strict stays strict, though nobody can keep it: what was to be protected must not be open.
+  assert.match(
+    await askOnce(parseAddress(proxy.addresses['inbound']!)!, 'report'),
+    /^HTTP\/1\.1 400 [\s\S]*takes mTLS alone, and this proxy has no certificate/,
   )
   assert.equal(await statOf(proxy, 'trimtab_tls_handshake_failures_total', 'reason="no_own_certificate"'), 1)
 })

@@ -212,3 +212,18 @@ test('a wrong or unknown token says what is wrong, and the right one helps later
   )
   assert.equal(parseAddress(foreign.addresses['inbound']!)!.host, '127.0.0.1')
 })
+
+test('when the answer to a one-time token is lost, the token is tried again for the same key', async t => {
+  const control = await fakeControl()
+  control.tokenOnce = true
+  control.answersToLose = 1
+  control.tell('expense', { listener: listenerOf('expense', 'strict') })
+  const proxy = await meshProxy(
+    ['--service', 'expense', '--app', '127.0.0.1:9', '--control', control.url],
+    control.token,
+  )
+  t.after(() => Promise.all([proxy.close(), control.close()]))
+
+  await identified(proxy)
+  assert.equal(control.given.filter(({ by }) => by === 'token').length, 2)
+})

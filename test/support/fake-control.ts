@@ -25,6 +25,10 @@ export interface FakeControl {
   lifetimeMs: number
   /** 0: as it should be; else the status that every request for a certificate gets. */
   refuseWith: number
+  /** So many certificates by token are made whose answer never arrives. */
+  answersToLose: number
+  /** The token is good for the key of its first use alone, as a one-time one is. */
+  tokenOnce: boolean
   /** Sections of a service's snapshot; `identity` is added, and intentions that let everybody in unless others are told. All its streams hear of it at once. */
   tell(service: string, sections: Record<string, unknown>): void
   /** Trusts these roots from now on, and issues from the last of them. */
@@ -46,6 +50,7 @@ export async function fakeControl(lifetimeMs = 3_600_000, trustDomain = 'demo.me
   const streams = new Map<ServerResponse, string>()
   const sockets = new Set<Duplex>()
   let epoch = 0
+  let tokenKey: Buffer | undefined
   let server: Server | undefined
   let port = 0
 
@@ -94,6 +99,17 @@ export async function fakeControl(lifetimeMs = 3_600_000, trustDomain = 'demo.me
       return
     }
     given.push({ by, service: asked.service })
+    if (by === 'token') {
+      tokenKey ??= csr.publicKey
+      if (control.tokenOnce && !tokenKey.equals(csr.publicKey)) {
+        response.writeHead(401).end('the token was used, for another key')
+        return
+      }
+      if (control.answersToLose-- > 0) {
+        request.socket.destroy()
+        return
+      }
+    }
     const leaf = await issueLeaf(issuing(), {
       names: { spiffeId },
       publicKey: csr.publicKey,
@@ -177,6 +193,8 @@ export async function fakeControl(lifetimeMs = 3_600_000, trustDomain = 'demo.me
     given,
     lifetimeMs,
     refuseWith: 0,
+    answersToLose: 0,
+    tokenOnce: false,
     tell(service, sections) {
       told.set(service, sections)
       tellStreams()
