@@ -37,6 +37,12 @@ test('the longest prefix of what is protected and what is open decides', () => {
   assert.equal(needsLogin('*', ['/'], []), false)
 })
 
+const meaning = (sealed: string) =>
+  sealed
+    .split('.')
+    .map(part => Buffer.from(part, 'base64url').toString('hex'))
+    .join('.')
+
 test('what is sealed opens with the same secret, for the same purpose, in its time, and nothing else does', async () => {
   const seals = sealsOf('secret', 'c')
   const sealed = await seals.seal('session', { sub: 'ann' }, 2_000_000)
@@ -48,8 +54,9 @@ test('what is sealed opens with the same secret, for the same purpose, in its ti
   await fc.assert(
     fc.asyncProperty(fc.nat(sealed.length - 1), fc.constantFrom(...'AZ.-'), async (at, sign) => {
       const changed = sealed.slice(0, at) + sign + sealed.slice(at + 1)
-      const opened = await seals.open('session', changed, 0)
-      assert.ok(changed === sealed || opened === undefined || at >= sealed.length - 1, `${at}`)
+      // The last sign of a part has bits that mean nothing: what says the same bytes is the same.
+      if (meaning(changed) === meaning(sealed)) return
+      assert.equal(await seals.open('session', changed, 0), undefined, `${at}`)
     }),
   )
 })
