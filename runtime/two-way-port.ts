@@ -4,6 +4,7 @@ import { createServer, type Socket } from 'node:net'
 import { type Address, formatAddress, listen } from './address.ts'
 import type { Clock } from './clock.ts'
 import { tlsOrPlain } from './tls-or-plain.ts'
+import { strongTls } from './tls-strength.ts'
 
 /** One port that takes TLS and clear text, told apart by the first byte, answered by the same handler. */
 export interface TwoWayPort {
@@ -32,7 +33,13 @@ export function openTwoWayPort(handler: RequestListener, clock: Clock, events: P
   const plain = createHttpServer(handler)
   const secure = createHttpsServer(
     // A certificate is asked for and not insisted on: a token is another proof. What it proves is judged request by request.
-    { requestCert: true, rejectUnauthorized: false, minVersion: MIN_VERSION, handshakeTimeout: HANDSHAKE_MS },
+    {
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: MIN_VERSION,
+      ...strongTls,
+      handshakeTimeout: HANDSHAKE_MS,
+    },
     handler,
   )
   const servers = [plain, secure] as const
@@ -71,7 +78,7 @@ export function openTwoWayPort(handler: RequestListener, clock: Clock, events: P
     },
     setTls(tls) {
       // What is not said again falls back to Node's own choice.
-      secure.setSecureContext({ ...tls, minVersion: MIN_VERSION })
+      secure.setSecureContext({ ...tls, minVersion: MIN_VERSION, ...strongTls })
       certified = true
     },
     async close() {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureVersion, type TlsOptions } from 'node:tls'
 import type { IssuedCertificate } from '../../protocol/identity.ts'
+import { strongTls } from '../../runtime/tls-strength.ts'
 
 /** A certificate as it was issued, with its key: what is kept on disk. */
 export interface Issued extends IssuedCertificate {
@@ -31,12 +32,6 @@ export interface Credentials {
   readonly client: SecureContext
 }
 
-/** Forward secrecy and authenticated encryption only; the shortest key first, which is the fastest and strong enough. */
-const ciphers =
-  'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:' +
-  'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:' +
-  'ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305'
-
 /**
  * Makes the value. `before` are the credentials that it follows: sessions that were begun under them can be taken up again (the keys of
  * session tickets stay), unless a root is no longer trusted: then whoever it vouched for has to prove itself anew.
@@ -45,7 +40,7 @@ export function credentialsOf(issued: Issued, minVersion: SecureVersion, before:
   const { keyPem, chain, roots, spiffeId, trustDomain, dc, issuer, receivedMs } = issued
   const rootRetired = before === undefined || before.roots.some(root => !roots.includes(root))
   const ticketKeys = rootRetired ? randomBytes(48) : before.server.ticketKeys
-  const material = { key: keyPem, cert: chain, ca: roots, minVersion, ciphers }
+  const material = { key: keyPem, cert: chain, ca: roots, minVersion, ...strongTls }
   const made: Credentials = {
     spiffeId,
     trustDomain,

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { createSecureContext, type SecureContext, type TlsOptions } from 'node:tls'
 import type { GatewayCertificate, GatewayTls } from '../../protocol/gateway-tls.ts'
+import { strongTls } from '../../runtime/tls-strength.ts'
 
 const FILE_BYTES_MAX = 1024 * 1024
 
@@ -34,7 +35,7 @@ export function loadGatewayTls(tls: GatewayTls, directory: string, ticketKeys: B
     const ca = tls.clientCaFile === undefined ? undefined : read(tls.clientCaFile)
     if (ca !== undefined) new X509Certificate(ca)
     const minVersion = `TLSv${tls.minVersion}` as const
-    const common = { minVersion, ticketKeys, ...(ca === undefined ? {} : { ca }) }
+    const common = { minVersion, ticketKeys, ...strongTls, ...(ca === undefined ? {} : { ca }) }
     const all = tls.certificates.map(certificate => {
       const pair = readPair(certificate, read)
       return { ...pair, hosts: certificate.hosts, context: createSecureContext({ ...common, ...pair.material }) }

@@ -236,3 +236,22 @@ test('older TLS than the mesh file says is refused, and clear text told to come 
   const certs = JSON.parse(await adminOf(proxy, '/certs')) as { certificates: { cert_chain: { path: string }[] }[] }
   assert.equal(certs.certificates[0]!.cert_chain[0]!.path, 'shop.pem')
 })
+
+test('over TLS 1.2 nothing weaker than authenticated encryption is spoken, and nobody renegotiates', async t => {
+  const { write, tell, dial, proxy } = await edge(t)
+  await write('shop', 'shop.example')
+  tell({ ...plain, certificates: [{ certFile: 'shop.pem', keyFile: 'shop.key', hosts: [] }] })
+  await ready(proxy)
+  const old = { servername: 'shop.example', maxVersion: 'TLSv1.2' } as const
+
+  await assert.rejects(dial({ ...old, ciphers: 'ECDHE-ECDSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA384' }))
+  const address = parseAddress(proxy.addresses['gateway']!)!
+  const asked = await new Promise<Error | null>(resolve => {
+    const socket = connect({ ...address, ...old, rejectUnauthorized: false }, () => {
+      socket.renegotiate({}, resolve)
+    })
+    socket.once('error', resolve)
+    t.after(() => socket.destroy())
+  })
+  assert.ok(asked instanceof Error, 'asked for a new handshake, the gateway gave one')
+})
