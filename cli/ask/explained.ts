@@ -24,6 +24,7 @@ export interface Explained {
 interface ListedProxy {
   instance: string
   service: string
+  kind: 'sidecar' | 'gateway'
   admin: string | null
 }
 
@@ -42,6 +43,11 @@ export async function explained(control: ControlDoor, asked: Asked): Promise<Exp
   const route = caller && { ...(await getJson<Explanation>(routeQuestion(caller, asked))), by: caller.instance }
   const routed = route?.status === 'routed' ? route : undefined
   const called = routed?.service ?? asked.to
+  // A gateway goes by its routes alone, whatever the Host: whom it does not lead to, it cannot call.
+  if (caller?.kind === 'gateway' && routed !== undefined && asked.to !== undefined && asked.to !== routed.service)
+    throw new AskError(
+      `${asked.from} is a gateway, and its route ${routed.route} leads ${asked.method} ${asked.url} to ${routed.service}, not to ${asked.to}: leave --to out, or say --from ${routed.service}`,
+    )
   const callee = proxyOf(called)
   if (caller === undefined && callee === undefined) {
     const names = [...new Set(proxies.map(({ service }) => service))].join(', ') || 'none'

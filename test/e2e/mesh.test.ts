@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { explained } from '../../cli/ask/explained.ts'
 import type { Decision } from '../../protocol/decision.ts'
 import type { Explanation } from '../../proxy/route/explain.ts'
 import { type RunningMesh, startMesh } from '../support/mesh.ts'
@@ -161,6 +162,17 @@ test('headers choose the version as the routes say, and explain says the same', 
   ).json()) as Explanation
   assert.equal(explanation.status, 'routed')
   assert.deepEqual(explanation.status === 'routed' && explanation.versions, { v2: 1 })
+})
+
+test('trimtab explain says who lets a call in, and that a gateway goes by its routes alone', async () => {
+  const control = { url: mesh.urls['control']!, token: undefined }
+  const asked = { method: 'GET', url: TRIP, headers: [], claims: undefined }
+  const { call } = await explained(control, { ...asked, from: 'edge', to: undefined })
+  assert.deepEqual([call?.service, call?.verdict], ['report', 'allow'])
+  await assert.rejects(
+    explained(control, { ...asked, from: 'edge', to: 'expense' }),
+    /leads GET \S+ to report, not to expense: leave --to out/,
+  )
 })
 
 test('a path that no route names is answered 404 with its reason, and tells an outsider no address', async () => {
