@@ -1,3 +1,5 @@
+import type { Status } from '../../control/api/status-schema.ts'
+import { getJson } from '../ask/client.ts'
 import { type Child, child } from './child.ts'
 import type { Plan, ProcessPlan } from './plan.ts'
 
@@ -20,7 +22,9 @@ export interface MeshParts {
   onProgress: (what: string) => void
 }
 
+const IN_STEP_MS = 20_000
 const FIRST_ANSWER_MS = 20_000
+const ASK_EVERY_MS = 50
 
 export function createMesh({ plan, dataDirectory, joinToken, onDeath, onReturn, onProgress }: MeshParts): Mesh {
   const children = new Map<string, Child>()
@@ -58,6 +62,7 @@ export function createMesh({ plan, dataDirectory, joinToken, onDeath, onReturn, 
       // By the environment: what stands among a process's arguments is read by everybody on the machine.
       await launch([...plan.sidecars, plan.gateway], { TRIMTAB_PROXY_JOIN_TOKEN: await joinToken() })
       onProgress('the first answer')
+      await inStep(plan.urls['control']!, plan.sidecars.length + 1)
       await firstAnswer(`${plan.urls['gateway']}/api/report/expense/version`)
       if (plan.load !== undefined) await launch([plan.load])
     },
@@ -72,7 +77,20 @@ export function createMesh({ plan, dataDirectory, joinToken, onDeath, onReturn, 
   }
 }
 
-/** Proxies learn of each other within moments of their start: asks until the way stands. */
+/**
+ * Every proxy has its certificate and knows all the others. A request before that would fail, and burn the error budget of a month before
+ * anybody has seen the mesh. When it does not come, the first answer says what is missing.
+ */
+async function inStep(control: string, proxies: number): Promise<void> {
+  const until = performance.now() + IN_STEP_MS
+  while (performance.now() < until) {
+    const { proxies: seen } = await getJson<Status>(new URL('/v1/status', control))
+    if (seen.known === proxies && seen.notInStep.length === 0) return
+    await new Promise(resolve => setTimeout(resolve, ASK_EVERY_MS))
+  }
+}
+
+/** Asks until the way stands. */
 async function firstAnswer(url: string): Promise<void> {
   const until = performance.now() + FIRST_ANSWER_MS
   let last = 'no answer'
@@ -85,7 +103,7 @@ async function firstAnswer(url: string): Promise<void> {
     } catch (error) {
       last = (error as Error).message
     }
-    await new Promise(resolve => setTimeout(resolve, 50))
+    await new Promise(resolve => setTimeout(resolve, ASK_EVERY_MS))
   }
   throw new Error(`the gateway does not answer ${url}: ${last}`)
 }

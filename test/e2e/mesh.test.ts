@@ -57,6 +57,13 @@ const decisions = async (): Promise<Decision[]> =>
 const expense = async () => (await mesh.status()).services.find(({ service }) => service === 'expense')!
 const version = async (name: string) => (await expense()).versions.find(found => found.version === name)!
 
+test('a mesh that has just come up has failed nobody: no error budget is burnt by its start', async () => {
+  const promised = (await mesh.status()).services.flatMap(({ slo }) => slo)
+  const broken = promised.filter(({ kind, bad }) => kind === 'availability' && bad > 0)
+  assert.equal(promised.length, 4)
+  assert.deepEqual(broken, [])
+})
+
 test('a trip is answered through gateway, report and expense', async () => {
   const answer = await get(TRIP)
   assert.equal(answer.status, 200)
