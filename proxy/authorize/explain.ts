@@ -2,7 +2,7 @@ import { exchangeOf, type Question } from '../asked-exchange.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Policy } from '../route/policy.ts'
 import { denialOf, notToldYet } from './denial.ts'
-import { withoutForwarded } from './jwt/forward.ts'
+import { removeForwarded } from './jwt/forward.ts'
 import type { Claims } from './jwt/token-verdict.ts'
 import type { Tokens } from './jwt/tokens.ts'
 import { AskedByExchange, type Settled, verifiedToken } from './request-tokens.ts'
@@ -58,7 +58,7 @@ export async function explainCall(policy: Policy, question: CallQuestion, tokens
     return { ...about, verdict: 'allow', httpStatus: 200, intention: '', reason, dryRun: [] }
   }
   const { compiled } = standing
-  exchange.request.fields = withoutForwarded(exchange.request.fields, standing.forwarded)
+  removeForwarded(exchange, standing.removal)
   const asked = new AskedByExchange(tokens)
   const decided = await decide(exchange, compiled, asked, claimsByProvider(question.claims, compiled), tokens)
   const told = { intention: decided.intention, dryRun: decided.dryRun.map(({ name }) => name) }
