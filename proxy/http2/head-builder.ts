@@ -96,7 +96,7 @@ export class HeadBuilder implements FieldSink {
     }
     if (kind !== PLAIN && !this.#takeSpecial(field)) return
     if (neverIndexed) this.#neverIndexed = [...(this.#neverIndexed ?? []), field.name]
-    if (field.name.includes('_')) this.#underscoreNames = true
+    if (field.underscore) this.#underscoreNames = true
     this.#fields.push(field.name, field.value)
   }
 

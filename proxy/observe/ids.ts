@@ -15,7 +15,10 @@ const PIECE_BYTES = 1024
 const PIECE_DIGITS = PIECE_BYTES * 2
 const ZEROS = '0'.repeat(32)
 /** Two bits of a UUID that say which kind it is, and two that are random (RFC 9562, 4.1). */
-const VARIANTS = '89ab'
+const VARIANTS = Buffer.from('89ab', 'latin1')
+const VARIANT_PLACE = 19
+/** Of the digits behind the time and the version. */
+const RANDOM_PLACES = [15, 16, 17, 19, 20, 21, 22, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35]
 
 /** `fill` fills a buffer with random bytes (crypto.randomFillSync); `wall` tells milliseconds since 1970. */
 export function randomIds(fill: (pool: Buffer) => void, wall: () => number): Ids {
@@ -24,7 +27,7 @@ export function randomIds(fill: (pool: Buffer) => void, wall: () => number): Ids
   let digits = ''
   let at = PIECE_DIGITS
   let timeMs = -1
-  let time = ''
+  const uuid = Buffer.from('00000000-0000-7000-0000-000000000000', 'latin1')
   const cut = (count: number): string => {
     if (at + count > PIECE_DIGITS) {
       if (used === POOL_BYTES) {
@@ -52,11 +55,12 @@ export function randomIds(fill: (pool: Buffer) => void, wall: () => number): Ids
       if (nowMs !== timeMs) {
         timeMs = nowMs
         const hex = nowMs.toString(16).padStart(12, '0')
-        time = `${hex.slice(0, 8)}-${hex.slice(8)}-7`
+        uuid.write(`${hex.slice(0, 8)}-${hex.slice(8)}`, 'latin1')
       }
-      const hex = cut(20)
-      const variant = VARIANTS[hexValue(hex.charCodeAt(3)) & 3]
-      return `${time}${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`
+      const hex = cut(RANDOM_PLACES.length)
+      for (let i = 0; i < RANDOM_PLACES.length; i++) uuid[RANDOM_PLACES[i]!] = hex.charCodeAt(i)
+      uuid[VARIANT_PLACE] = VARIANTS[hexValue(uuid[VARIANT_PLACE]!) & 3]!
+      return uuid.toString('latin1')
     },
   }
 }

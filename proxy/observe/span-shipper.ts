@@ -25,7 +25,7 @@ export interface SpanCounters {
   failures: number
 }
 
-const BATCH_SPANS = 500
+const BATCH_SPANS = 1000
 const FLUSH_MS = 200
 /** About 30 MB: a minute and more of a busy sidecar's spans while the collector is away. */
 const QUEUE_SPANS_MAX = 50_000
