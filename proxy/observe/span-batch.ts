@@ -16,6 +16,12 @@ export class SpanBatch {
   /** Where the next byte goes. */
   #at = 0
 
+  /** Begins anew, in the memory that there is. Nobody may read the last body any more. */
+  clear(): void {
+    this.spans = 0
+    this.#length = 0
+  }
+
   /** Begins a span; one that was begun and never ended is forgotten. */
   begin(): void {
     this.#at = this.#length

@@ -42,6 +42,11 @@ export function spanShipper({ clock, random, log }: { clock: Clock; random: () =
   const counters: SpanCounters = { added: 0, sent: 0, droppedFull: 0, droppedRefused: 0, failures: 0 }
   let url: string | undefined
   let queue: SpanBatch[] = []
+  /**
+   * The last batch that was sent, for the next one: new memory for each would bring on a collection of all garbage every few seconds, and
+   * requests would wait for it. Whoever answered 2xx has read its body.
+   */
+  let spare: SpanBatch | undefined
   /** The last of the queue, while it takes more. */
   let open: SpanBatch | undefined
   let queued = 0
@@ -89,6 +94,9 @@ export function spanShipper({ clock, random, log }: { clock: Clock; random: () =
     if (queue[0] !== batch) return
     queue.shift()
     queued -= batch.spans
+    if (result !== 'sent') return
+    batch.clear()
+    spare = batch
   }
 
   const waitBeforeNext = (): void => {
@@ -127,7 +135,8 @@ export function spanShipper({ clock, random, log }: { clock: Clock; random: () =
         flush()
       }
       if (open === undefined) {
-        open = new SpanBatch()
+        open = spare ?? new SpanBatch()
+        spare = undefined
         queue.push(open)
       }
       queued++
