@@ -5,9 +5,9 @@
  * interleaved; of each round's percentiles the medians are told. Looks for programs as http2-proxy.ts does.
  *
  * What is measured: the time from the request's HEADERS leaving h2load to the end of its answer, by h2load's log. Requests go out by the
- * clock and not by answers, but in bursts (see paced-h2load.ts), so half of a latency is the wait behind the burst's other requests. What
- * a proxy adds is its percentile less that of the same load without a proxy: a difference of percentiles, not a percentile of
- * differences. CPU per request is higher here than at full load, where more of them share a wake-up.
+ * clock and not by answers, but in bursts (see paced-h2load.ts), so that most of them wait behind others of their burst. What a proxy adds
+ * is its percentile less that of the same load without a proxy: a difference of percentiles, not a percentile of differences. All threads
+ * of a proxy share its core, so a collector of garbage that works beside the traffic takes its time from it.
  */
 import { parseArgs } from 'node:util'
 import { envoy } from './peers/envoy.ts'

@@ -27,8 +27,9 @@ const LATE_US = 20_000
 /**
  * Loads with h2load over HTTP/2 in clear text at a fixed rate, for `seconds` and a little more. h2load sends by its clock, whether answers
  * came or not, so a slow answer hides none behind it (no coordinated omission); a connection that is owed 100 answers is the exception, and
- * what it holds back is counted as late. Its clock ticks every 10 ms for each connection (--rps, nghttp2 1.44 to 1.68), and sends then what
- * has become due, in one write: the load comes in bursts of 10 ms' requests, and latency tells how a burst is worked off.
+ * what it holds back for more than 20 ms is counted as late. The clock of --rps ticks for each connection at most every 10 ms and sends
+ * then what has become due, in one write (rps_cb in src/h2load.cc of nghttp2 1.52): the load comes in bursts of 10 ms' requests, and
+ * latency tells how a burst is worked off. A request whose tick came late is timed from when it was sent.
  */
 export async function pacedH2load(program: string, load: PacedLoad): Promise<PacedResult> {
   const { clients, seconds, requestsPerSecond, folder, port } = load
