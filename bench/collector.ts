@@ -198,7 +198,7 @@ const launches: (() => Promise<Contender>)[] = [
   () => trimtab('Trimtab, synced log', 'off'),
   () => trimtab('Trimtab, synced log and ClickHouse', 'embedded'),
 ]
-const java = programOf('java', 'TRIMTAB_JAVA')
+const java = programOf('java')
 const jar = process.env['TRIMTAB_ZIPKIN_JAR']
 if (java !== undefined && jar !== undefined) launches.push(() => zipkin(java, jar))
 const rows: string[][] = []

@@ -1,13 +1,12 @@
 import { writeFileSync } from 'node:fs'
-import { type Measured, start } from '../support/process.ts'
+import { type Measured, PROXY_CORE, start } from '../support/process.ts'
+import type { World } from '../support/world.ts'
 import type { TlsFiles } from './nginx.ts'
 
 export interface EnvoyShape {
   port: number
-  adminPort: number
   /** Two versions of two endpoints each. */
   versions: Readonly<Record<string, readonly number[]>>
-  sinkPort: number
   /** With what a Trimtab proxy has on: spans of every request, weights, retries, breakers, outlier detection. */
   features: boolean
   /** HTTP/2 in clear text on both sides; default: HTTP/1.1. */
@@ -18,11 +17,11 @@ export interface EnvoyShape {
   tls?: { side: 'in' | 'out'; files: TlsFiles; peer: string }
 }
 
-export async function envoy(program: string, folder: string, core: number, shape: EnvoyShape): Promise<Measured> {
-  const file = `${folder}/envoy-${shape.tls?.side ?? (shape.features ? 'full' : 'bare')}.json`
-  writeFileSync(file, JSON.stringify(config(shape)))
+export async function envoy(program: string, world: World, shape: EnvoyShape): Promise<Measured> {
+  const file = `${world.folder}/envoy-${shape.tls?.side ?? (shape.features ? 'full' : 'bare')}.json`
+  writeFileSync(file, JSON.stringify(config(shape, { adminPort: await world.take(), sinkPort: world.sinkPort })))
   return start([program, '--concurrency', '1', '--disable-hot-restart', '-l', 'error', '-c', file], {
-    core,
+    core: PROXY_CORE,
     ready: { host: '127.0.0.1', port: shape.port },
   })
 }
@@ -30,7 +29,7 @@ export async function envoy(program: string, folder: string, core: number, shape
 const address = (port: number) => ({ socket_address: { address: '127.0.0.1', port_value: port } })
 const typed = (name: string) => `type.googleapis.com/envoy.${name}`
 
-function config(shape: EnvoyShape): unknown {
+function config(shape: EnvoyShape, { adminPort, sinkPort }: { adminPort: number; sinkPort: number }): unknown {
   const names = Object.keys(shape.versions)
   const target = shape.features
     ? { weighted_clusters: { clusters: names.map(name => ({ name, weight: 50 })) } }
@@ -72,7 +71,7 @@ function config(shape: EnvoyShape): unknown {
     ],
   }
   return {
-    admin: { address: address(shape.adminPort) },
+    admin: { address: address(adminPort) },
     node: { id: 'bench', cluster: 'bench' },
     static_resources: {
       listeners: [
@@ -94,7 +93,7 @@ function config(shape: EnvoyShape): unknown {
             ...(shape.http2 === true ? http2Only : {}),
           }),
         ),
-        cluster('spans', [shape.sinkPort], false, {}),
+        cluster('spans', [sinkPort], false, {}),
       ],
     },
   }

@@ -49,7 +49,7 @@ export async function nginxPair(
   core: number,
   ports: { out: number; in: number; upstream: number },
   files: { out: TlsFiles; in: TlsFiles; name: string },
-): Promise<{ out: Measured; in: Measured }> {
+): Promise<[calling: Measured, called: Measured]> {
   const keep = 'keepalive 64; keepalive_requests 1000000000;'
   const pass = 'proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;'
   const proof = `ssl_certificate ${files.in.cert}; ssl_certificate_key ${files.in.key}; ssl_client_certificate ${files.in.ca}; ssl_verify_client on; ssl_protocols TLSv1.3; ssl_session_cache shared:pair:10m; ssl_session_tickets on;`
@@ -58,10 +58,8 @@ export async function nginxPair(
   const shown = `proxy_ssl_certificate ${files.out.cert}; proxy_ssl_certificate_key ${files.out.key}; proxy_ssl_trusted_certificate ${files.out.ca}; proxy_ssl_verify on; proxy_ssl_name ${files.name}; proxy_ssl_server_name on; proxy_ssl_protocols TLSv1.3;`
   const given = `upstream secure { server 127.0.0.1:${ports.in}; ${keep} }
   server { listen 127.0.0.1:${ports.out} backlog=4096; location / { ${pass} ${shown} proxy_pass https://secure; } }`
-  return {
-    in: await run(program, folder, 'pair-in', core, taken, ports.in),
-    out: await run(program, folder, 'pair-out', core, given, ports.out),
-  }
+  const called = await run(program, folder, 'pair-in', core, taken, ports.in)
+  return [await run(program, folder, 'pair-out', core, given, ports.out), called]
 }
 
 async function run(

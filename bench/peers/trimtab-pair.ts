@@ -2,59 +2,45 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import type { Intentions } from '../../protocol/intentions.ts'
 import type { SnapshotLine } from '../../protocol/snapshot.ts'
 import type { PairIdentity } from '../support/pair-identities.ts'
-import { type Measured, start } from '../support/process.ts'
-import { snapshot } from './trimtab.ts'
+import { type Measured, PROXY_CORE, start } from '../support/process.ts'
+import type { World } from '../support/world.ts'
+import { snapshot, trimtabCommand } from './trimtab.ts'
 
 export interface PairShape {
+  /** Called by an application in clear text. */
   out: SideShape
+  /** Takes mTLS only. */
   in: SideShape
   /** The application behind the called side. */
   appPort: number
-  sinkPort: number
 }
 
 export interface SideShape {
   identity: PairIdentity
-  inboundPort: number
-  outboundPort: number
-  metricsPort: number
-  adminPort: number
+  port: number
 }
 
-/** Two of our proxies with everything on and mTLS between them: the first is called by an application, the second calls one. */
-export async function trimtabPair(
-  folder: string,
-  core: number,
-  shape: PairShape,
-): Promise<{ out: Measured; in: Measured }> {
-  const versions = { v1: [shape.in.inboundPort], v2: [shape.in.inboundPort] }
-  return {
-    in: await side(folder, core, shape, 'in', `127.0.0.1:${shape.appPort}`, {}),
-    out: await side(folder, core, shape, 'out', '127.0.0.1:9', versions),
-  }
+/** Two of our proxies with everything on and mTLS between them: the calling one, and the called one. */
+export async function trimtabPair(world: World, shape: PairShape): Promise<[calling: Measured, called: Measured]> {
+  const called = await side(world, shape, 'in')
+  return [await side(world, shape, 'out'), called]
 }
 
-async function side(
-  folder: string,
-  core: number,
-  shape: PairShape,
-  name: 'out' | 'in',
-  app: string,
-  versions: Record<string, number[]>,
-): Promise<Measured> {
-  const { identity, inboundPort, outboundPort, metricsPort, adminPort } = shape[name]
-  const data = `${folder}/${name}`
+async function side(world: World, shape: PairShape, name: 'out' | 'in'): Promise<Measured> {
+  const { identity, port } = shape[name]
+  const data = `${world.folder}/${name}`
   mkdirSync(data)
   writeFileSync(`${data}/identity.json`, JSON.stringify(identity.kept), { mode: 0o600 })
-  const policy = policyOf(identity.service, versions, shape.in.identity.spiffeId)
-  writeFileSync(`${data}/snapshot.json`, JSON.stringify(policy))
-  const at = (port: number) => `127.0.0.1:${port}`
-  // biome-ignore format: one flag with its value
-  const flags = ['--service', identity.service, '--app', app, '--app-metrics', 'none', '--snapshot', `${data}/snapshot.json`, '--data', data, '--control', 'https://127.0.0.1:9',
-    '--outbound', at(outboundPort), '--inbound', at(inboundPort), '--metrics', at(metricsPort), '--admin', at(adminPort),
-    '--zipkin', `http://${at(shape.sinkPort)}/api/v2/spans`, '--collector', `http://${at(shape.sinkPort)}`, '--log-level', 'error']
-  const ready = { host: '127.0.0.1', port: name === 'in' ? inboundPort : outboundPort }
-  return start([process.execPath, 'cli/trimtab.ts', 'proxy', ...flags], { core, ready })
+  const versions: Record<string, number[]> = name === 'in' ? {} : { v1: [shape.in.port], v2: [shape.in.port] }
+  const snapshotFile = `${data}/snapshot.json`
+  writeFileSync(snapshotFile, JSON.stringify(policyOf(identity.service, versions, shape.in.identity.spiffeId)))
+  const command = await trimtabCommand(world, {
+    service: identity.service,
+    snapshotFile,
+    ...(name === 'in' ? { inboundPort: port, appPort: shape.appPort } : { outboundPort: port }),
+  })
+  const ready = { host: '127.0.0.1', port }
+  return start([...command, '--data', data, '--control', 'https://127.0.0.1:9'], { core: PROXY_CORE, ready })
 }
 
 function policyOf(service: string, versions: Record<string, number[]>, peerSpiffeId: string): SnapshotLine {

@@ -1,30 +1,44 @@
 import { writeFileSync } from 'node:fs'
 import type { SnapshotLine, Upstream } from '../../protocol/snapshot.ts'
-import { type Measured, start } from '../support/process.ts'
+import { type Measured, PROXY_CORE, start } from '../support/process.ts'
+import type { World } from '../support/world.ts'
 
 export interface ProxyShape {
   port: number
-  metricsPort: number
-  adminPort: number
-  inboundPort: number
   versions: Readonly<Record<string, readonly number[]>>
-  sinkPort: number
   /** What the endpoints speak; default: HTTP/1.1. */
   protocol?: Upstream['protocol']
 }
 
 /** Our proxy with everything on: policy from a file, spans of every request and traffic reports to the sink. */
-export async function trimtabProxy(folder: string, core: number, shape: ProxyShape): Promise<Measured> {
-  const file = `${folder}/snapshot-${shape.port}.json`
+export async function trimtabProxy(world: World, shape: ProxyShape): Promise<Measured> {
+  const file = `${world.folder}/snapshot-${shape.port}.json`
   writeFileSync(file, JSON.stringify(snapshot(shape)))
+  const ready = { host: '127.0.0.1', port: shape.port }
+  const command = await trimtabCommand(world, { service: 'caller', snapshotFile: file, outboundPort: shape.port })
+  return start(command, { core: PROXY_CORE, ready })
+}
+
+export interface CommandShape {
+  service: string
+  snapshotFile: string
+  /** Default: any free one. */
+  outboundPort?: number
+  inboundPort?: number
+  /** Default: nobody there. */
+  appPort?: number
+}
+
+/** Spans of every request and traffic reports go to the sink. */
+export async function trimtabCommand(world: World, shape: CommandShape): Promise<string[]> {
   const at = (port: number) => `127.0.0.1:${port}`
+  const any = async (port: number | undefined) => at(port ?? (await world.take()))
+  const sink = `http://${at(world.sinkPort)}`
   // biome-ignore format: one flag with its value
-  const flags = ['--service', 'caller', '--app', at(9), '--app-metrics', 'none', '--snapshot', file, '--outbound', at(shape.port), '--inbound', at(shape.inboundPort),
-    '--metrics', at(shape.metricsPort), '--admin', at(shape.adminPort), '--zipkin', `http://${at(shape.sinkPort)}/api/v2/spans`, '--collector', `http://${at(shape.sinkPort)}`, '--log-level', 'error']
-  return start([process.execPath, 'cli/trimtab.ts', 'proxy', ...flags], {
-    core,
-    ready: { host: '127.0.0.1', port: shape.port },
-  })
+  const flags = ['--service', shape.service, '--app', at(shape.appPort ?? 9), '--app-metrics', 'none', '--snapshot', shape.snapshotFile,
+    '--outbound', await any(shape.outboundPort), '--inbound', await any(shape.inboundPort), '--metrics', await any(undefined), '--admin', await any(undefined),
+    '--zipkin', `${sink}/api/v2/spans`, '--collector', sink, '--log-level', 'error']
+  return [process.execPath, 'cli/trimtab.ts', 'proxy', ...flags]
 }
 
 /** A policy with everything on: a route, a split, retries armed, limits, the local fuse. */

@@ -3,6 +3,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { delimiter } from 'node:path'
 
+/** Proxies have one core; load, endpoints and the sink share another, so that neither takes the other's time. */
+export const PROXY_CORE = 0
+export const LOAD_CORE = 1
+
 /** A program under measurement: pinned to a core, with the CPU time of all its threads and children. */
 export interface Measured {
   readonly pid: number
@@ -44,12 +48,29 @@ export async function start(
   }
 }
 
-/** The path of a program by its variable, or on PATH; undefined when it is not there. */
-export function programOf(name: string, variable: string): string | undefined {
-  const told = process.env[variable]
+/** The path of a program by its variable (TRIMTAB_WRK for wrk), or on PATH; undefined when it is not there. */
+export function programOf(name: string): string | undefined {
+  const told = process.env[`TRIMTAB_${name.toUpperCase()}`]
   if (told !== undefined) return existsSync(told) ? told : undefined
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin']
   return folders.map(folder => `${folder}/${name}`).find(path => existsSync(path))
+}
+
+/** Debian's. */
+const packages = { wrk: 'wrk', nginx: 'nginx-light', h2load: 'nghttp2', nghttpd: 'nghttp2' }
+
+/** The paths of what a benchmark cannot do without; where one is missing it is skipped, not failed: this ends the process. */
+export function programsOrSkip<const Name extends keyof typeof packages>(
+  bench: string,
+  names: readonly Name[],
+): Record<Name, string> {
+  const found = names.map(name => [name, programOf(name)] as const)
+  if (found.some(([, path]) => path === undefined)) {
+    const wanted = [...new Set(names.map(name => packages[name]))].join(' ')
+    console.log(`${bench} is skipped: ${names.join(', ')} are needed (apt-get install ${wanted})`)
+    process.exit(0)
+  }
+  return Object.fromEntries(found) as Record<Name, string>
 }
 
 async function accepting(

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { LOAD_CORE } from './process.ts'
 
 export interface LoadResult {
   requests: number
@@ -9,23 +10,18 @@ export interface LoadResult {
 
 const run = promisify(execFile)
 
-/** Loads a URL with wrk over keep-alive connections; a dead connection or an answer that is not 2xx counts as failed. */
-export async function wrk(
-  program: string,
-  url: string,
-  options: { core: number; connections: number; seconds: number; host?: string },
-): Promise<LoadResult> {
-  const host = options.host === undefined ? [] : ['-H', `Host: ${options.host}`]
-  const { stdout } = await run('taskset', [
-    '-c',
-    String(options.core),
-    program,
-    '-t1',
-    `-c${options.connections}`,
-    `-d${options.seconds}s`,
-    ...host,
-    url,
-  ])
+export interface WrkLoad {
+  port: number
+  path: string
+  connections: number
+  seconds: number
+}
+
+/** Loads a port as host `backend` with wrk over keep-alive connections; a dead connection or an answer that is not 2xx counts as failed. */
+export async function wrk(program: string, { port, path, connections, seconds }: WrkLoad): Promise<LoadResult> {
+  const shape = ['-t1', `-c${connections}`, `-d${seconds}s`, '-H', 'Host: backend']
+  const url = `http://127.0.0.1:${port}${path}`
+  const { stdout } = await run('taskset', ['-c', String(LOAD_CORE), program, ...shape, url])
   const done = /(\d+) requests in ([\d.]+)(m?s)/.exec(stdout)
   if (done === null) throw new Error(`wrk said: ${stdout}`)
   const errors = /Non-2xx or 3xx responses: (\d+)/.exec(stdout)
