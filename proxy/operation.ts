@@ -57,8 +57,7 @@ export interface Operation {
 export async function operation(parts: OperationParts): Promise<Operation> {
   const { role, self, settings, policy, mesh, files, observed, authorization, sender, report, clock } = parts
   const startedWallMs = clock.wall()
-  const app =
-    role.kind === 'sidecar' ? probeApp(role.app, clock, () => policy.current.listener?.protocol === 'grpc') : undefined
+  const app = role.kind === 'sidecar' ? probeApp(role.app, clock, () => policy.current.listener?.protocol) : undefined
   let failed = false
   let draining = false
   const drain = () => {

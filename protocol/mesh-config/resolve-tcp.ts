@@ -12,7 +12,7 @@ export function asOfTcp(written: ServiceWritten): ServiceWritten {
   return {
     ...rest,
     idleTimeout,
-    retries: retries === 'off' ? retries : { ...retries, on: ['connect-failure'], statusCodes: [] },
+    retries: { ...(retries === 'off' ? { attempts: 0 } : retries), on: ['connect-failure'], statusCodes: [] },
     ...(slo === undefined ? {} : { slo: without(slo, 'latency') }),
     ...(loadBalancing === undefined ? {} : { loadBalancing: without(loadBalancing, 'stickiness') }),
   }
