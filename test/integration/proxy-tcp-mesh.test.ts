@@ -7,7 +7,7 @@ import type { Intentions } from '../../protocol/intentions.ts'
 import { type Address, listen, parseAddress } from '../../runtime/address.ts'
 import { testAuthority } from '../support/certificates.ts'
 import { fakeControl } from '../support/fake-control.ts'
-import { statOf } from '../support/mesh-pair.ts'
+import { type RunningProxy, statOf } from '../support/mesh-pair.ts'
 import { adminOf } from '../support/mesh-proxy.ts'
 import { dial, type Origin, origin } from '../support/proxy-sockets.ts'
 import { everybodyMay, only, ruleFor, tcpPair } from '../support/tcp-pair.ts'
@@ -376,4 +376,113 @@ test('a proxy that drains takes no new connection, lets those that stand go on, 
   assert.equal(error.code, 'ECONNREFUSED')
   await report.close()
   await client.closed()
+})
+
+test('config_dump shows the TCP proxy and its intentions as Envoy does, and /listeners what each port carries', async t => {
+  const { db, report, tell } = await tcpPair(t, await fakeControl(), await echo(), {
+    change: { versions: { v1: { weight: 3 }, v2: { weight: 1 } }, idleTimeoutMs: 3_600_000, retries: retryOnce },
+  })
+  tell(only(ruleFor('allow', 'report')))
+  const inbound = await until(
+    'the intentions',
+    () => filtersOf(db, 'inbound'),
+    filters => JSON.stringify(filters).includes('consul-intentions-layer4-0'),
+  )
+
+  const outbound = await filtersOf(report, 'upstream-db')
+
+  assert.deepEqual(
+    inbound.map(({ name, typed_config: { stat_prefix, cluster } }) => [name, stat_prefix, cluster]),
+    [
+      ['envoy.filters.network.rbac', 'connect_authz', undefined],
+      ['envoy.filters.network.tcp_proxy', 'inbound', 'local_app'],
+    ],
+  )
+  const { '@type': _, ...tcpProxy } = outbound[0]!.typed_config
+  assert.deepEqual(tcpProxy, {
+    stat_prefix: 'upstream-db',
+    weighted_clusters: {
+      clusters: [
+        { name: 'v1.db', weight: 3 },
+        { name: 'v2.db', weight: 1 },
+      ],
+    },
+    idle_timeout: '3600s',
+    max_connect_attempts: 2,
+  })
+  const { listener_statuses: listeners } = JSON.parse(await adminOf(report, '/listeners?format=json')) as {
+    listener_statuses: { name: string; trimtab: { carries: string } }[]
+  }
+  assert.deepEqual(
+    listeners.map(({ name, trimtab }) => [name, trimtab.carries]),
+    [
+      ['inbound', 'http'],
+      ['outbound', 'http'],
+      ['upstream-db', 'tcp'],
+    ],
+  )
+})
+
+interface NetworkFilter {
+  name: string
+  typed_config: Record<string, unknown>
+}
+
+async function filtersOf(proxy: RunningProxy, name: string): Promise<NetworkFilter[]> {
+  const { configs } = JSON.parse(await adminOf(proxy, '/config_dump')) as {
+    configs: {
+      dynamic_listeners?: {
+        name: string
+        active_state: { listener: { filter_chains: { filters: NetworkFilter[] }[] } }
+      }[]
+    }[]
+  }
+  const found = configs.flatMap(({ dynamic_listeners = [] }) => dynamic_listeners).find(one => one.name === name)
+  return found!.active_state.listener.filter_chains[0]!.filters
+}
+
+test('a host of a version that control gave no weight gets no connection', async t => {
+  const [one, other] = [await origin(wire => wire.send('one')), await origin(wire => wire.send('other'))]
+  t.after(() => other.close())
+  const { port, way } = await tcpPair(t, await fakeControl(), one, { mtls: 'off' })
+  const said = async () => {
+    const client = await dial(port)
+    const text = await client.until(/one|other/)
+    client.socket.destroy()
+    return text
+  }
+  for (const [v1, v2, expected] of [
+    [0, 1, 'other'],
+    [1, 0, 'one'],
+  ] as const) {
+    way({
+      versions: { v1: { weight: v1 }, v2: { weight: v2 } },
+      endpoints: [
+        { id: 'a', address: one.address, version: 'v1', health: 'healthy' },
+        { id: 'b', address: other.address, version: 'v2', health: 'healthy' },
+      ],
+    })
+    await until('the weights', said, text => text === expected)
+
+    assert.deepEqual(await Promise.all([said(), said(), said(), said()]), Array(4).fill(expected))
+  }
+})
+
+test('a connection that stands stays when its host is ejected', async t => {
+  const app = await echo()
+  const { db, port, report, way } = await tcpPair(t, await fakeControl(), app)
+  const client = await dial(port)
+  client.send('before')
+  await client.until('before')
+
+  way({ endpoints: [{ id: 'e0', address: db.addresses['inbound']!, version: 'v1', health: 'ejected' }] })
+  await until(
+    'the ejection',
+    () => adminOf(report, '/clusters?format=json'),
+    text => text.includes('UNHEALTHY'),
+  )
+  client.send('after')
+
+  await client.until('after')
+  client.socket.destroy()
 })
