@@ -13,7 +13,8 @@ import {
   url,
 } from '../runtime/setting-readers.ts'
 import { type ProgramDescription, type Reader, SettingError, type ValuesOf } from '../runtime/settings.ts'
-import { DEFAULT_HTTP2_LIMITS } from './http2/limits.ts'
+import { http2Limit } from './http2-limit-setting.ts'
+import { DEFAULT_HTTP2_UPSTREAM } from './send/http2-settings.ts'
 
 export const program: ProgramDescription = {
   name: 'trimtab proxy',
@@ -72,7 +73,7 @@ const who = 'Who it is:'
 const where = 'Where it listens:'
 const whom = 'Whom it talks to:'
 const how = 'How it behaves:'
-const http2 = 'HTTP/2, which every port takes beside HTTP/1.1; limits are those of one connection:'
+const http2 = 'HTTP/2, which every port takes beside HTTP/1.1:'
 
 export const settings = {
   service: { flag: '--service <name>', describe: 'service of the application beside it', read: text, group: who },
@@ -265,39 +266,11 @@ export const settings = {
     default: [],
     group: http2,
   },
-  http2Streams: {
-    flag: '--http2-streams <n>',
-    describe: 'requests at once',
-    read: integer(1, 10_000),
-    default: DEFAULT_HTTP2_LIMITS.concurrentStreamsMax,
-    group: http2,
-  },
-  http2Window: {
-    flag: '--http2-window <bytes>',
-    describe: 'of a body, what a client may send ahead of what was passed on',
-    read: integer(1024, 16 * 1024 * 1024),
-    default: DEFAULT_HTTP2_LIMITS.streamWindowBytes,
-    group: http2,
-  },
-  http2ConnectionWindow: {
-    flag: '--http2-connection-window <bytes>',
-    describe: 'the same of all bodies together',
-    read: integer(65_535, 256 * 1024 * 1024),
-    default: DEFAULT_HTTP2_LIMITS.connectionWindowBytes,
-    group: http2,
-  },
-  http2Resets: {
-    flag: '--http2-resets <n>',
-    describe: 'requests that a client may take back at once; ten more a second, one for each that ends well',
-    read: integer(1, 1_000_000),
-    default: DEFAULT_HTTP2_LIMITS.resetsBurst,
-    group: http2,
-  },
-  http2Pings: {
-    flag: '--http2-pings <n>',
-    describe: 'PINGs at once; two more a second, one for each frame that carries something',
-    read: integer(1, 1_000_000),
-    default: DEFAULT_HTTP2_LIMITS.pingsBurst,
+  http2Limit: {
+    flag: '--http2-limit <name=n>',
+    describe: 'what one client may do, as resets_burst=200; names as in trimtab_http2_limit_total; repeatable',
+    read: listOf(http2Limit),
+    default: [],
     group: http2,
   },
   http2Keepalive: {
@@ -305,6 +278,27 @@ export const settings = {
     describe: 'silence with requests under way, after which a client is asked whether it is there',
     read: durationMs,
     default: 30_000,
+    group: http2,
+  },
+  http2UpstreamConnections: {
+    flag: '--http2-upstream-connections <n>',
+    describe: 'to one endpoint, each opened when the streams of the others are taken',
+    read: integer(1, 1000),
+    default: DEFAULT_HTTP2_UPSTREAM.connectionsPerEndpointMax,
+    group: http2,
+  },
+  http2UpstreamPing: {
+    flag: '--http2-upstream-ping <duration>',
+    describe: 'silence behind a request, after which an endpoint is asked whether it is there',
+    read: durationMs,
+    default: DEFAULT_HTTP2_UPSTREAM.pingAfterMs,
+    group: http2,
+  },
+  http2UpstreamLimit: {
+    flag: '--http2-upstream-limit <name=n>',
+    describe: 'what one endpoint may do; names as for --http2-limit; repeatable',
+    read: listOf(http2Limit),
+    default: [],
     group: http2,
   },
   maxConnectionAge: {

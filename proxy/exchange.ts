@@ -133,6 +133,8 @@ export class Exchange {
   // authorize/
   /** The intention that decided, 'default' when none fitted; '' where nobody asked. */
   intention = ''
+  /** Takes out of the request's trailers what nobody but a proxy may say; undefined: there is nothing of that kind. */
+  cleanTrailers: ((trailers: Fields) => Fields) | undefined = undefined
   /** The answer's reader is not of the mesh: what a proxy says of itself in it stays public. */
   outside = false
   // route/
@@ -213,7 +215,7 @@ export class Exchange {
   requestEnd(now: number, trailers: Fields | null): void {
     if (this.over || this.requestEnded) return
     this.requestEnded = true
-    this.upstream?.onEnd(trailers)
+    this.upstream?.onEnd(trailers === null ? null : (this.cleanTrailers?.(trailers) ?? trailers))
     if (this.responseEnded) this.finish(now)
   }
 

@@ -6,6 +6,7 @@ import type { Security } from './accept/security.ts'
 import type { ListenerLimits } from './accept/settings.ts'
 import { defaultAppMetrics, type ProxySettings, type Role } from './config.ts'
 import type { Direction, Stage } from './exchange.ts'
+import { http2LimitsFrom } from './http2-limit-setting.ts'
 import { ALONE_UPSTREAM } from './standing.ts'
 import type { TcpEntrance } from './tcp-entrances.ts'
 
@@ -91,13 +92,7 @@ function limitsOf(settings: ProxySettings): Partial<ListenerLimits> {
     connectionsMax: settings.maxConnections,
     connectionAgeMaxMs: settings.maxConnectionAge,
     http2KeepaliveMs: settings.http2Keepalive,
-    http2: {
-      concurrentStreamsMax: settings.http2Streams,
-      streamWindowBytes: settings.http2Window,
-      connectionWindowBytes: settings.http2ConnectionWindow,
-      resetsBurst: settings.http2Resets,
-      pingsBurst: settings.http2Pings,
-    },
+    http2: http2LimitsFrom(settings.http2Limit),
   }
 }
 

@@ -9,6 +9,7 @@ import type { Exchange } from './exchange.ts'
 import type { Failure } from './failures.ts'
 import { gatewaySecurity } from './gateway-security.ts'
 import { gatewayFiles } from './gateway-tls/gateway-tls.ts'
+import { http2UpstreamSettings } from './http2-limit-setting.ts'
 import { identityOf, registrationOf } from './identity.ts'
 import { addressOf, openListeners } from './listeners.ts'
 import { meshIdentity, proofToCollector, secureStream } from './mesh-identity.ts'
@@ -59,7 +60,7 @@ export async function createProxy(
     mesh === undefined
       ? connectSocket
       : meshConnect({ credentials: mesh, wall: clock.wall, problem: () => mesh.told().detail })
-  const sender = createSender({ ...around, refuse, connect }) // endpoint, pool, deadline, retries: an attempt is its business alone
+  const sender = createSender({ ...around, refuse, connect, http2: http2UpstreamSettings(settings) }) // endpoint, pool, deadline, retries: an attempt is its business alone
   const routing = { policy, random, next: sender.send, refuse }
   const whoMay = authorization({ policy, refuse, ...around })
   const tcp = tcpEntrances({ policy, observed, whoMay, sender, ...around }) // the same way for connections whose bytes nobody reads

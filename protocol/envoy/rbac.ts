@@ -1,12 +1,14 @@
 import type { Intention, Intentions } from '../intentions.ts'
 import type { TextMatch } from '../text-match.ts'
+import { type CallerGroup, callerGroups } from './callers.ts'
 
 type Json = Record<string, unknown>
 
 /**
- * The HTTP filter envoy.filters.http.rbac of a service's inbound listener, as Consul writes it: one policy for each caller that a rule
- * names, `consul-intentions-layer7-N` (layer4 where only callers matter). Under default deny its policies allow, else they deny. Envoy knows
- * no order of policies, so each rule carries the ones before it as what must not fit. Dry-run rules stand in shadow_rules, as if in force.
+ * The HTTP filter envoy.filters.http.rbac of a service's inbound listener, as Consul writes it: one policy for each group of callers that
+ * the rules tell apart, `consul-intentions-layer7-N` (layer4 where only callers matter). Under default deny its policies allow, else they
+ * deny. Envoy knows no order of policies, so each rule carries the ones before it as what must not fit. Dry-run rules stand in shadow_rules,
+ * as if in force.
  */
 export function envoyRbac(intentions: Intentions, trustDomain: string): Json {
   return {
@@ -44,8 +46,8 @@ function bothRules(intentions: Intentions, trustDomain: string): Json {
 function rbacOf({ default: byDefault, jwt }: Intentions, rules: readonly Intention[], trustDomain: string): Json {
   const acts = byDefault === 'deny' ? 'allow' : 'deny'
   const policies: [string, Json][] = []
-  for (const caller of callersOf(rules)) {
-    const about = rules.filter(rule => speaksOf(rule, caller, trustDomain))
+  for (const group of callerGroups(rules, trustDomain)) {
+    const about = rules.filter(group.speaksOf)
     const permissions = about.flatMap((rule, index) => {
       if (rule.action !== acts) return []
       const before = about.slice(0, index).filter(({ action }) => action !== acts)
@@ -55,57 +57,18 @@ function rbacOf({ default: byDefault, jwt }: Intentions, rules: readonly Intenti
     const layer = about.some(looksIntoRequests) ? 7 : 4
     policies.push([
       `consul-intentions-layer${layer}-${policies.length}`,
-      { permissions, principals: [principalOf(caller, callersOf(rules), trustDomain)] },
+      { permissions, principals: [principalOf(group)] },
     ])
   }
   return { action: acts.toUpperCase(), policies: Object.fromEntries(policies) }
 }
 
-/** `any`: whoever has an identity of the mesh; `stranger`: who has none, whom rules for everybody only ever turn away. */
-type Caller = { kind: 'service' | 'spiffe'; name: string } | { kind: 'any' | 'stranger'; name: '' }
-
-function callersOf(rules: readonly Intention[]): Caller[] {
-  const callers = new Map<string, Caller>()
-  for (const { source } of rules) {
-    for (const name of source.services ?? []) callers.set(`service ${name}`, { kind: 'service', name })
-    if (source.spiffe !== undefined) callers.set(source.spiffe, { kind: 'spiffe', name: source.spiffe })
-    if (source.any) callers.set('any', { kind: 'any', name: '' }).set('stranger', { kind: 'stranger', name: '' })
-  }
-  return [...callers.values()]
+function principalOf({ fits, fitsNot }: CallerGroup): Json {
+  const ids = [...fits.map(authenticatedAs), ...fitsNot.map(regex => ({ not_id: authenticatedAs(regex) }))]
+  return ids.length === 0 ? { any: true } : ids.length === 1 ? ids[0]! : { and_ids: { ids } }
 }
 
-function speaksOf({ source, action }: Intention, { kind, name }: Caller, trustDomain: string): boolean {
-  if (source.any) return kind !== 'stranger' || action === 'deny'
-  if (kind === 'any' || kind === 'stranger') return false
-  if (source.services !== undefined) return kind === 'service' && source.services.includes(name)
-  const { spiffe = '' } = source
-  if (kind === 'spiffe') return spiffe === name
-  // The dc does not stand in a rule: an id fits when it names this service of this trust domain in any of them.
-  return spiffe.endsWith('*')
-    ? `spiffe://${trustDomain}/`.startsWith(spiffe.slice(0, -1))
-    : spiffe.startsWith(`spiffe://${trustDomain}/`) && spiffe.endsWith(`/svc/${name}`)
-}
-
-/** Somebody whom a rule names has a policy of his own, and none as one of all. */
-function principalOf(caller: Caller, all: readonly Caller[], trustDomain: string): Json {
-  const member = idOf('any', '', trustDomain)
-  const named = all
-    .filter(({ kind }) => kind === 'service' || kind === 'spiffe')
-    .map(({ kind, name }) => ({ not_id: idOf(kind, name, trustDomain) }))
-  if (caller.kind === 'any') return bothOf([member, ...named])
-  if (caller.kind === 'stranger') return bothOf([{ not_id: member }, ...named])
-  return idOf(caller.kind, caller.name, trustDomain)
-}
-
-function bothOf(ids: readonly Json[]): Json {
-  return ids.length === 1 ? ids[0]! : { and_ids: { ids } }
-}
-
-function idOf(kind: Caller['kind'], name: string, trustDomain: string): Json {
-  const regex =
-    kind === 'spiffe'
-      ? `^${quoted(name.replace(/\*$/, ''))}${name.endsWith('*') ? '.*' : ''}$`
-      : `^spiffe://${quoted(trustDomain)}/ns/default/dc/[^/]+/svc/${kind === 'any' ? '[^/]+' : quoted(name)}$`
+function authenticatedAs(regex: string): Json {
   return { authenticated: { principal_name: { safe_regex: { regex } } } }
 }
 
@@ -162,5 +125,3 @@ function stringMatch(text: TextMatch): Json {
   if (text.prefix !== undefined) return { prefix: text.prefix }
   return { safe_regex: { regex: text.regex ?? '.*' } }
 }
-
-const quoted = (text: string): string => text.replace(/[.+*?^${}()|[\]\\]/g, '\\$&')

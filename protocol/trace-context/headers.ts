@@ -18,7 +18,7 @@ export interface TraceHeaders {
   /** Formats that were there and broken; and whether two valid ones named different traces. Counted by the caller. */
   malformed: number
   disagree: boolean
-  /** The other fields, in their order. */
+  /** The other fields, in their order: the array that was given, when there were no others. */
   rest: string[]
 }
 
@@ -26,10 +26,7 @@ export interface TraceHeaders {
  * Takes every trace header out of flat, lower-case header fields and reads them in the order given. Of a repeated header the first valid
  * value is used; all are taken out, so that no stale one is ever passed on.
  */
-export function takeTraceHeaders(
-  fields: readonly string[],
-  order: readonly TraceFormat[] = readingOrder,
-): TraceHeaders {
+export function takeTraceHeaders(fields: string[], order: readonly TraceFormat[] = readingOrder): TraceHeaders {
   const found = collect(fields)
   const taken: TraceHeaders = {
     context: undefined,
@@ -104,7 +101,7 @@ interface Found {
 
 const none: string[] = []
 
-function collect(fields: readonly string[]): Found {
+function collect(fields: string[]): Found {
   const found: Found = {
     any: false,
     b3: none,
@@ -115,12 +112,14 @@ function collect(fields: readonly string[]): Found {
     flags: none,
     traceparent: none,
     tracestate: none,
-    rest: [],
+    rest: fields,
   }
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!
     const value = fields[i + 1]!
-    if (!takeOne(found, name, value)) found.rest.push(name, value)
+    if (!takeOne(found, name, value)) {
+      if (found.rest !== fields) found.rest.push(name, value)
+    } else if (found.rest === fields) found.rest = fields.slice(0, i)
   }
   return found
 }

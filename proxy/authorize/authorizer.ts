@@ -9,7 +9,7 @@ import type { AuthorizationCounts } from './counts.ts'
 import { denialOf, notToldYet } from './denial.ts'
 import type { DenialLog } from './denial-log.ts'
 import { HeldRequest } from './held-request.ts'
-import { pushClaims, withoutForwarded } from './jwt/forward.ts'
+import { pushClaims, removeForwarded } from './jwt/forward.ts'
 import type { Tokens } from './jwt/tokens.ts'
 import { AskedByExchange, type Settled, verifiedToken } from './request-tokens.ts'
 import { type Standing, standingOf } from './standing.ts'
@@ -60,7 +60,7 @@ class Authorizer {
     const { request } = exchange
     request.target = normalizePath(request.target)
     exchange.outside = takeOutsideMark(request.fields)
-    if (this.#standing.status === 'told') request.fields = withoutForwarded(request.fields, this.#standing.forwarded)
+    if (this.#standing.status === 'told') removeForwarded(exchange, this.#standing.removal)
     this.#judge(exchange, undefined, undefined)
   }
 

@@ -4,7 +4,7 @@ import type { Exchange } from '../exchange.ts'
 import type { Policy } from '../route/policy.ts'
 import { judgeConnection } from './connection-verdict.ts'
 import { denialOf, notToldYet } from './denial.ts'
-import { withoutForwarded } from './jwt/forward.ts'
+import { removeForwarded } from './jwt/forward.ts'
 import type { Claims } from './jwt/token-verdict.ts'
 import type { Tokens } from './jwt/tokens.ts'
 import { AskedByExchange, type Settled, verifiedToken } from './request-tokens.ts'
@@ -65,7 +65,7 @@ export async function explainCall(policy: Policy, question: CallQuestion, tokens
     return { ...about, verdict: 'allow', httpStatus: 200, intention: '', reason, dryRun: [] }
   }
   const { compiled } = standing
-  exchange.request.fields = withoutForwarded(exchange.request.fields, standing.forwarded)
+  removeForwarded(exchange, standing.removal)
   const asked = new AskedByExchange(tokens)
   const decided = await decide(exchange, compiled, asked, claimsByProvider(question.claims, compiled), tokens)
   const told = { intention: decided.intention, dryRun: decided.dryRun.map(({ name }) => name) }

@@ -13,14 +13,13 @@ const FORBIDDEN = new Set(
     'age authorization cache-control connection content-encoding content-length content-range content-type cookie date ' +
     'expect expires forwarded host if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive ' +
     'location max-forwards pragma proxy-authenticate proxy-authorization proxy-authentication-info proxy-connection ' +
-    'range retry-after set-cookie te trailer transfer-encoding upgrade vary via warning www-authenticate ' +
-    'x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto'
+    'range retry-after set-cookie te trailer transfer-encoding upgrade vary via warning www-authenticate x-real-ip'
   ).split(' '),
 )
 
-/** Whether a field with this lower-case name may stand in trailers. */
+/** Whether a field with this lower-case name may stand in trailers. What proxies say of a request they say in its head. */
 export function isAllowedInTrailers(name: string): boolean {
-  return !FORBIDDEN.has(name)
+  return !FORBIDDEN.has(name) && !name.startsWith('x-forwarded-') && !name.startsWith('x-trimtab-')
 }
 
 /** A reader of one trailer section, its last empty line included. The result leaves out the fields that are forbidden. */

@@ -17,6 +17,7 @@ import type { Output } from './output.ts'
 
 /** Text in a GOAWAY: enough for a sentence, and safe in every buffer. */
 const GOAWAY_TEXT_BYTES_MAX = 512
+const BYTE_BY_BYTE_MAX = 64
 
 /** Writes the head and makes room for the payload. */
 function frameHead(output: Output, payloadBytes: number, type: number, flags: number, streamId: number): void {
@@ -69,11 +70,18 @@ export function writeHeaders(
     const to = Math.min(from + frameBytesMax, blockBytes)
     const flags = (type === HEADERS && endStream ? END_STREAM : 0) | (to === blockBytes ? END_HEADERS : 0)
     frameHead(output, to - from, type, flags, streamId)
-    block.copy(output.bytes, output.at, from, to)
-    output.at += to - from
+    copyBlock(output, block, from, to)
     from = to
     type = CONTINUATION
   } while (from < blockBytes)
+}
+
+/** Heads of which most is in the table are a few bytes: a call of the runtime costs more than they do. */
+function copyBlock(output: Output, block: Buffer, from: number, to: number): void {
+  const { bytes, at } = output
+  if (to - from > BYTE_BY_BYTE_MAX) block.copy(bytes, at, from, to)
+  else for (let i = from; i < to; i++) bytes[at + i - from] = block[i]!
+  output.at = at + to - from
 }
 
 export function writeReset(output: Output, streamId: number, code: number): void {

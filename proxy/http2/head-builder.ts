@@ -26,6 +26,7 @@ import { DEFAULT_HTTP2_LIMITS, type Http2Limits } from './limits.ts'
 type Section = 'request' | 'response' | 'trailers'
 
 const NONE = ''
+const ZERO = 0x30
 
 /** One block at a time, reused from block to block: `begin`, fields, and then one of `request`, `response`, `trailers`. */
 export class HeadBuilder implements FieldSink {
@@ -95,7 +96,7 @@ export class HeadBuilder implements FieldSink {
     }
     if (kind !== PLAIN && !this.#takeSpecial(field)) return
     if (neverIndexed) this.#neverIndexed = [...(this.#neverIndexed ?? []), field.name]
-    if (field.name.includes('_')) this.#underscoreNames = true
+    if (field.underscore) this.#underscoreNames = true
     this.#fields.push(field.name, field.value)
   }
 
@@ -140,7 +141,8 @@ export class HeadBuilder implements FieldSink {
       return false
     }
     this.#contentLength = Number(value)
-    if (this.#section === 'trailers') return true
+    // Mostly it is the plain number that it should be.
+    if (this.#section === 'trailers' || value.charCodeAt(0) !== ZERO) return true
     this.#fields.push('content-length', String(this.#contentLength))
     return false
   }

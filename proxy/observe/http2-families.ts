@@ -1,3 +1,4 @@
+import { limitNameOutside } from '../http2/limit-names.ts'
 import type { Http2Limits } from '../http2/limits.ts'
 import type { Http2Stats } from '../http2/stats.ts'
 import type { ComputedFamily } from './families.ts'
@@ -85,14 +86,10 @@ export function http2Families(listeners: () => readonly ListenerCounts[], localC
       values: () =>
         listeners().flatMap(listener =>
           Object.entries(listener.stats.http2.limits).map(([limit, value]) => ({
-            labels: { ...labelsOf(listener), limit: snakeCase(limit) },
+            labels: { ...labelsOf(listener), limit: limitNameOutside(limit) },
             value,
           })),
         ),
     },
   ]
-}
-
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, letter => `_${letter.toLowerCase()}`)
 }

@@ -1,4 +1,4 @@
-// Hot path: ids are cut from a pool of random bytes, written as hex digits all at once, refilled when it is empty.
+// Hot path: ids are cut from a pool of random bytes, written as hex digits many at once, refilled when it is empty.
 
 export interface Ids {
   /** 128 bits, 32 lower-case hex digits, never all zero. */
@@ -9,22 +9,33 @@ export interface Ids {
   requestId(): string
 }
 
-/** Small: an id that is kept (an exemplar, a row's trace) keeps the digits of the whole pool. */
-const POOL_BYTES = 1024
-const POOL_DIGITS = POOL_BYTES * 2
+const POOL_BYTES = 8 * 1024
+/** Written as digits at a time. Small: an id that is kept (an exemplar, a row's trace) keeps all of these digits. */
+const PIECE_BYTES = 1024
+const PIECE_DIGITS = PIECE_BYTES * 2
 const ZEROS = '0'.repeat(32)
+/** Two bits of a UUID that say which kind it is, and two that are random (RFC 9562, 4.1). */
+const VARIANTS = Buffer.from('89ab', 'latin1')
+const VARIANT_PLACE = 19
+/** Of the digits behind the time and the version. */
+const RANDOM_PLACES = [15, 16, 17, 19, 20, 21, 22, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35]
 
 /** `fill` fills a buffer with random bytes (crypto.randomFillSync); `wall` tells milliseconds since 1970. */
 export function randomIds(fill: (pool: Buffer) => void, wall: () => number): Ids {
   const pool = Buffer.allocUnsafe(POOL_BYTES)
+  let used = POOL_BYTES
   let digits = ''
-  let at = POOL_DIGITS
+  let at = PIECE_DIGITS
   let timeMs = -1
-  let time = ''
+  const uuid = Buffer.from('00000000-0000-7000-0000-000000000000', 'latin1')
   const cut = (count: number): string => {
-    if (at + count > POOL_DIGITS) {
-      fill(pool)
-      digits = pool.toString('hex')
+    if (at + count > PIECE_DIGITS) {
+      if (used === POOL_BYTES) {
+        fill(pool)
+        used = 0
+      }
+      digits = pool.toString('hex', used, used + PIECE_BYTES)
+      used += PIECE_BYTES
       at = 0
     }
     at += count
@@ -44,11 +55,20 @@ export function randomIds(fill: (pool: Buffer) => void, wall: () => number): Ids
       if (nowMs !== timeMs) {
         timeMs = nowMs
         const hex = nowMs.toString(16).padStart(12, '0')
-        time = `${hex.slice(0, 8)}-${hex.slice(8)}-7`
+        uuid.write(`${hex.slice(0, 8)}-${hex.slice(8)}`, 'latin1')
       }
-      const hex = cut(20)
-      const variant = '89ab'[Number.parseInt(hex[3]!, 16) & 3]
-      return `${time}${hex.slice(0, 3)}-${variant}${hex.slice(4, 7)}-${hex.slice(7, 19)}`
+      const hex = cut(RANDOM_PLACES.length)
+      for (let i = 0; i < RANDOM_PLACES.length; i++) uuid[RANDOM_PLACES[i]!] = hex.charCodeAt(i)
+      uuid[VARIANT_PLACE] = VARIANTS[hexValue(uuid[VARIANT_PLACE]!) & 3]!
+      return uuid.toString('latin1')
     },
   }
 }
+
+function hexValue(code: number): number {
+  return code <= NINE ? code - ZERO : code - LETTER_A + 10
+}
+
+const ZERO = 0x30
+const NINE = 0x39
+const LETTER_A = 0x61

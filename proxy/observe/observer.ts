@@ -3,6 +3,7 @@ import type { Attempt, Exchange, Outcome, Stage } from '../exchange.ts'
 import type { AccessLog } from './access-log.ts'
 import type { Ids } from './ids.ts'
 import type { SpanWriter } from './span.ts'
+import type { SpanBatch } from './span-batch.ts'
 import { placeInTrace, type TraceCounters, type TraceSettings } from './trace.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -14,7 +15,7 @@ export interface ObserverParts {
   ids: Ids
   traceCounters: TraceCounters
   traffic: Traffic
-  spans: { add(spanJson: string): void }
+  spans: { batch(): SpanBatch | undefined }
   /** Read at each span: the listener's address is known once it listens. */
   writer: () => SpanWriter
   accessLog: AccessLog
@@ -28,7 +29,8 @@ export function createObserver(parts: ObserverParts): Stage {
   const onAttempt = (exchange: Exchange, attempt: Attempt): void => traffic.attemptOver(exchange, attempt)
   const onOver = (exchange: Exchange, outcome: Outcome): void => {
     traffic.requestOver(exchange, outcome)
-    if (exchange.sampled) spans.add(parts.writer().write(exchange, outcome))
+    const batch = exchange.sampled ? spans.batch() : undefined
+    if (batch !== undefined) parts.writer().write(exchange, outcome, batch)
     accessLog.write(exchange, outcome)
   }
   return exchange => {

@@ -5,8 +5,8 @@ import { SpanBatch } from './span-batch.ts'
 
 /** Sends finished spans in batches to a Zipkin v2 URL. Never holds up a request: what does not fit is dropped and counted. */
 export interface SpanShipper {
-  /** Takes one span as JSON. */
-  add(spanJson: string): void
+  /** What the next span is to be written into, at once and whole. undefined: nobody wants it, or there is no room, which was counted. */
+  batch(): SpanBatch | undefined
   /** Where to; undefined: spans are dropped silently, there is nobody who wants them. */
   target(url: string | undefined): void
   readonly counters: SpanCounters
@@ -25,7 +25,7 @@ export interface SpanCounters {
   failures: number
 }
 
-const BATCH_SPANS = 500
+const BATCH_SPANS = 1000
 const FLUSH_MS = 200
 /** About 30 MB: a minute and more of a busy sidecar's spans while the collector is away. */
 const QUEUE_SPANS_MAX = 50_000
@@ -55,7 +55,7 @@ export function spanShipper({ clock, random, log }: { clock: Clock; random: () =
       method: 'POST',
       dispatcher: agent,
       headers: { 'content-type': 'application/json', b3: '0' },
-      body: batch.json(),
+      body: batch.body(),
     })
     await answer.body.dump()
     if (answer.statusCode < 300) return 'sent'
@@ -115,22 +115,23 @@ export function spanShipper({ clock, random, log }: { clock: Clock; random: () =
     get problem() {
       return problem
     },
-    add(spanJson) {
-      if (url === undefined) return
+    batch() {
+      if (url === undefined) return undefined
       counters.added++
       if (queued >= QUEUE_SPANS_MAX) {
         counters.droppedFull++
-        return
+        return undefined
+      }
+      if (open !== undefined && open.spans >= BATCH_SPANS) {
+        open = undefined
+        flush()
       }
       if (open === undefined) {
         open = new SpanBatch()
         queue.push(open)
       }
-      open.add(spanJson)
       queued++
-      if (open.spans < BATCH_SPANS) return
-      open = undefined
-      flush()
+      return open
     },
     target(next) {
       if (next === url) return

@@ -1,4 +1,5 @@
 import type { ListenerStats } from '../accept/stats.ts'
+import { limitNameOutside } from '../http2/limit-names.ts'
 import type { ClusterStats, EndpointStats } from '../send/stats.ts'
 import { type ComputedFamily, clusterLabels, type FamilyValue } from './families.ts'
 import type { SpanCounters } from './span-shipper.ts'
@@ -80,6 +81,21 @@ export function upstreamFamilies(clusters: () => readonly ClusterView[], localCl
       'Connections whose endpoint did not answer PING.',
       ({ http2 }) => http2.limits.pingTimeoutMs,
     ),
+    {
+      name: 'trimtab_upstream_http2_limit_total',
+      type: 'counter',
+      help: 'How often endpoints met each limit of HTTP/2.',
+      // Few do: limits that nobody met are left out, or every upstream would show all of them.
+      values: () =>
+        clusters().flatMap(({ stats }) =>
+          Object.entries(stats.http2.limits)
+            .filter(([, met]) => met > 0)
+            .map(([limit, value]) => ({
+              labels: { ...clusterLabels(stats.name, '', localCluster), limit: limitNameOutside(limit) },
+              value,
+            })),
+        ),
+    },
     of(
       'upstream_rq_refused_stream',
       'unknown',

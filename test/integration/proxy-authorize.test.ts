@@ -389,3 +389,26 @@ test('the application is told the claims of the token that let the call in, and 
   await wire.until('fine', 2)
   assert.doesNotMatch(app.requests[1]!, /x-user/, 'nothing was verified')
 })
+
+test('in trailers nobody tells the application a claim, either, nor whose certificate it was', async t => {
+  const { issuer, proxy: first } = await login(t, { sub: 'x-user' })
+  const app = await origin(wire => {
+    wire.socket.on('data', () => {
+      if (wire.received.includes('x-sum')) wire.send(ok('fine'))
+    })
+  })
+  t.after(() => app.close())
+  const proxy = await authorized(t, app.address, { fetchText: async () => issuer.jwks })
+  proxy.tell(first.policy.current.intentions)
+  const wire = await dial(proxy.address)
+  const token = await issuer.token({ groups: 'staff', sub: 'ann' })
+
+  wire.send(`POST /a HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\ntransfer-encoding: chunked\r\n\r\n`)
+  wire.send('0\r\nx-user: root\r\nx_user: root\r\nx-forwarded-client-cert: URI=root\r\nx-sum: 9\r\n\r\n')
+
+  await wire.until('fine')
+  const { received } = await app.wire(0)
+  assert.match(received, /\r\n\r\n0\r\nx-sum: 9\r\n\r\n$/)
+  assert.doesNotMatch(received, /root/)
+  wire.socket.destroy()
+})

@@ -145,6 +145,7 @@ test('a stream outlasts the timeout of its upstream once it has begun, if its ca
       call.on('data', () => {})
       call.on('end', () => call.write(Buffer.from('first')))
     },
+    say() {},
   })
   const upstream = upstreamOf([app.address], { protocol: 'grpc', timeoutMs: 200 })
   const { proxy, client } = await between(t, [], { upstream })
@@ -157,8 +158,10 @@ test('a stream outlasts the timeout of its upstream once it has begun, if its ca
   chat.end()
   await once(chat, 'data')
 
-  await new Promise(resolve => setTimeout(resolve, 500))
+  // Its time began later, and is over: so would the stream's be.
+  const later = await client.say('hello')
 
+  assert.equal(later.code, status.DEADLINE_EXCEEDED)
   assert.equal(status_, undefined)
   assert.equal(proxy.sender.active, 1)
   chat.cancel()

@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { pino } from 'pino'
 import { parseAddress } from '../../runtime/address.ts'
 import { rawHttp2 } from '../support/http2-clients.ts'
+import { http2Origin } from '../support/http2-origin.ts'
 import { adminOf, meshProxy } from '../support/mesh-proxy.ts'
 import { answering, dial, ok, origin } from '../support/proxy-sockets.ts'
 import { until } from '../support/until.ts'
@@ -21,7 +22,12 @@ async function alone(t: TestContext, flags: string[], log?: Parameters<typeof me
 }
 
 test('what a person sets is what clients are told: requests at once, the window, extended CONNECT', async t => {
-  const { address } = await alone(t, ['--http2-streams', '7', '--http2-window', '20000'])
+  const { address } = await alone(t, [
+    '--http2-limit',
+    'concurrent_streams_max=7',
+    '--http2-limit',
+    'stream_window_bytes=20000',
+  ])
   const client = await rawHttp2(t, address)
 
   const { payload } = await client.frame('SETTINGS', ({ type, flags }) => type === wire.SETTINGS && flags === 0)
@@ -56,7 +62,7 @@ test('a limit that is met shows under its own name and under Envoy’s, and once
       },
     }),
   )
-  const { proxy, address } = await alone(t, ['--http2-resets', '3'], log)
+  const { proxy, address } = await alone(t, ['--http2-limit', 'resets_burst=3'], log)
 
   for (let n = 0; n < 3; n++) {
     const client = await rawHttp2(t, address)
@@ -73,4 +79,20 @@ test('a limit that is met shows under its own name and under Envoy’s, and once
   const told = lines.filter(line => line.includes('HTTP/2 with'))
   assert.equal(told.length, 1)
   assert.match(told[0]!, /ended with ENHANCE_YOUR_CALM: .*\(resetsBurst: 3\)/)
+})
+
+test('what a person sets for endpoints holds for them, and one that does more is let go and counted under the same name', async t => {
+  const app = await http2Origin({ onEnd: call => call.session.socket.write(wire.times(5, () => wire.ping())) })
+  const flags = ['--http2-upstream-limit', 'pings_burst=3']
+  const proxy = await meshProxy(['--listen', '127.0.0.1:0', '--to', `h2c://${app.address}`, ...flags])
+  t.after(() => Promise.all([proxy.close(), app.close()]))
+  const client = await dial(parseAddress(proxy.addresses['listen']!)!)
+
+  client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+
+  assert.match(await client.until('\r\n\r\n'), /^HTTP\/1\.1 50\d /)
+  client.socket.destroy()
+  const stats = await adminOf(proxy, '/stats?filter=upstream_http2_limit')
+  assert.match(stats, /trimtab_upstream_http2_limit_total\{.*limit="pings_burst"\}: \d/)
+  assert.doesNotMatch(stats, /limit="resets_burst"/)
 })

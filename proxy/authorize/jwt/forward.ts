@@ -1,8 +1,10 @@
 // Hot path where providers forward claims: the removal at each request.
 import type { JwtProvider } from '../../../protocol/intentions.ts'
-import type { Fields } from '../../exchange.ts'
+import type { Exchange, Fields } from '../../exchange.ts'
 import { claimAt } from './claim.ts'
 import type { Claims } from './token-verdict.ts'
+
+export type Removal = (fields: Fields) => Fields
 
 const VALUE_LENGTH_MAX = 4096
 
@@ -13,7 +15,6 @@ export function forwardedHeaders(providers: Readonly<Record<string, JwtProvider>
 
 /** The fields without those headers; the same array when there is none. An underscore is read as a dash by some applications. */
 export function withoutForwarded(fields: Fields, forwarded: ReadonlySet<string>): Fields {
-  if (forwarded.size === 0) return fields
   let kept: Fields | undefined
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!
@@ -22,6 +23,18 @@ export function withoutForwarded(fields: Fields, forwarded: ReadonlySet<string>)
     else kept?.push(name, fields[i + 1]!)
   }
   return kept ?? fields
+}
+
+/** `withoutForwarded` for headers that stay the same; undefined: there are none. */
+export function removalOf(forwarded: ReadonlySet<string>): Removal | undefined {
+  return forwarded.size === 0 ? undefined : fields => withoutForwarded(fields, forwarded)
+}
+
+/** Whatever the request says by those headers is taken out of it, in its head and in the trailers that come later. */
+export function removeForwarded(exchange: Exchange, removal: Removal | undefined): void {
+  if (removal === undefined) return
+  exchange.request.fields = removal(exchange.request.fields)
+  exchange.cleanTrailers = removal
 }
 
 /** Adds what the token says, by the headers of its provider. A claim that is not there, or longer than a header may be, is left out. */

@@ -7,7 +7,7 @@ import { type Failure, failure } from '../../failures.ts'
 import { normalizePath, pathOf } from '../../path.ts'
 import type { Policy, PolicyInForce } from '../../route/policy.ts'
 import { HeldRequest } from '../held-request.ts'
-import { pushClaims, withoutForwarded } from '../jwt/forward.ts'
+import { pushClaims, type Removal, removalOf, removeForwarded } from '../jwt/forward.ts'
 import { keyOf, knownTokens } from '../jwt/known-tokens.ts'
 import { cookiesOf, withoutCookies } from './cookies.ts'
 import type { LoginCounts } from './counts.ts'
@@ -40,7 +40,7 @@ export interface LoginParts {
 
 interface InForce {
   settings: OidcLogin
-  forwarded: ReadonlySet<string>
+  removal: Removal | undefined
   /** Undefined: the secret cannot be read, so nobody can log in. */
   door: Door | undefined
 }
@@ -71,7 +71,7 @@ class Login {
     if (JSON.stringify(settings) === JSON.stringify(this.#inForce?.settings)) return
     this.#inForce = settings && {
       settings,
-      forwarded: new Set(Object.values(settings.forward)),
+      removal: removalOf(new Set(Object.values(settings.forward))),
       door: this.#doorOf(settings),
     }
   }
@@ -95,7 +95,7 @@ class Login {
     const { settings } = inForce
     const { request } = exchange
     request.target = normalizePath(request.target)
-    request.fields = withoutForwarded(request.fields, inForce.forwarded)
+    removeForwarded(exchange, inForce.removal)
     const path = pathOf(request.target)
     if (path === settings.callbackPath) this.#step(exchange, inForce, finishLogin)
     else if (path === settings.logoutPath) this.#step(exchange, inForce, logOut)

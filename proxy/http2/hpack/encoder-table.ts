@@ -1,8 +1,17 @@
 // Hot path: our side of the dynamic table (RFC 7541, 2.3.2): found by name, then by value.
+import { type KnownName, knownName } from './encoder-policy.ts'
 import { DYNAMIC_FROM, ENTRY_OVERHEAD_BYTES } from './static-table.ts'
 
-export interface DynamicEntry {
+/** All that is to be known of a name, on one connection. */
+export interface NameRecord {
   readonly name: string
+  readonly known: KnownName | undefined
+  /** Those of the table with this name, the oldest first. */
+  readonly entries: DynamicEntry[]
+}
+
+export interface DynamicEntry {
+  readonly record: NameRecord
   readonly value: string
   /** How many were inserted before it. */
   readonly serial: number
@@ -15,8 +24,8 @@ const GAP_MAX = 256
 export class EncoderTable {
   #bytesMax: number
   #bytes = 0
-  /** The entries of each name, the oldest first. */
-  readonly #byName = new Map<string, DynamicEntry[]>()
+  /** Of the names that have entries. */
+  readonly #byName = new Map<string, NameRecord>()
   /** All of them, in order. */
   readonly #entries: DynamicEntry[] = []
   #oldest = 0
@@ -34,8 +43,9 @@ export class EncoderTable {
     return this.#bytes
   }
 
-  entriesOf(name: string): readonly DynamicEntry[] | undefined {
-    return this.#byName.get(name)
+  /** May be kept: it stays good, whatever happens to its entries. */
+  recordOf(name: string): NameRecord {
+    return this.#byName.get(name) ?? { name, known: knownName(name), entries: [] }
   }
 
   indexOf(entry: DynamicEntry): number {
@@ -48,13 +58,12 @@ export class EncoderTable {
   }
 
   /** Only for what the table takes. */
-  insert(name: string, value: string): void {
+  insert(record: NameRecord, value: string): void {
+    const { name } = record
     const bytes = name.length + value.length + ENTRY_OVERHEAD_BYTES
     this.#evictTo(this.#bytesMax - bytes)
-    const entry = { name, value, serial: this.#inserted++, bytes }
-    const list = this.#byName.get(name)
-    if (list === undefined) this.#byName.set(name, [entry])
-    else list.push(entry)
+    const entry = { record, value, serial: this.#inserted++, bytes }
+    if (record.entries.push(entry) === 1) this.#byName.set(name, record)
     this.#entries.push(entry)
     this.#bytes += bytes
   }
@@ -66,12 +75,11 @@ export class EncoderTable {
 
   #evictTo(bytes: number): void {
     while (this.#bytes > bytes) {
-      const { name, bytes: freed } = this.#entries[this.#oldest++]!
+      const { record, bytes: freed } = this.#entries[this.#oldest++]!
       this.#bytes -= freed
-      const list = this.#byName.get(name)!
       // The oldest of all is the oldest of its name.
-      list.shift()
-      if (list.length === 0) this.#byName.delete(name)
+      record.entries.shift()
+      if (record.entries.length === 0 && this.#byName.get(record.name) === record) this.#byName.delete(record.name)
     }
     if (this.#oldest < GAP_MAX && this.#oldest < this.#entries.length) return
     this.#entries.splice(0, this.#oldest)

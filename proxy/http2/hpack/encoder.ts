@@ -1,13 +1,15 @@
 // Hot path: fields become a header block (RFC 7541): what repeats goes into the table, what varies and what is secret does not.
 import type { Fields } from '../../exchange.ts'
 import { BlockWriter } from './block-writer.ts'
-import { DROPPED, type KnownName, knownName, NEVER, VARYING } from './encoder-policy.ts'
-import { type DynamicEntry, EncoderTable } from './encoder-table.ts'
+import { DROPPED, INDEXED, NEVER, type Policy, UNIQUE, VARYING } from './encoder-policy.ts'
+import { EncoderTable, type NameRecord } from './encoder-table.ts'
 
 /** What our peer's decoder begins with (RFC 9113, 6.5.2). */
 const INITIAL_TABLE_BYTES = 4096
 /** Of a name with so many values in the table, further ones are taken for varying: they would drive out what repeats. */
 const VALUES_PER_NAME_MAX = 4
+/** So many places of a block are remembered. */
+const EXPECTED_MAX = 24
 
 const writer = new BlockWriter()
 
@@ -18,6 +20,9 @@ const writer = new BlockWriter()
 export class HpackEncoder {
   readonly #ownBytesMax: number
   readonly #table: EncoderTable
+  /** The names of the last block by their place: those of the next are mostly the same, and need not be looked up. */
+  readonly #expected: NameRecord[] = []
+  #place = 0
   /** Sizes to be told at the next block's start, -1: none. The smallest in between, too (RFC 7541, 4.2). */
   #smallest = -1
   #final = -1
@@ -48,6 +53,7 @@ export class HpackEncoder {
 
   begin(): void {
     writer.begin()
+    this.#place = 0
     if (this.#final < 0) return
     if (this.#smallest < this.#final) writer.integer(5, 0x20, this.#smallest)
     writer.integer(5, 0x20, this.#final)
@@ -77,50 +83,54 @@ export class HpackEncoder {
   }
 
   field(name: string, value: string, neverIndexed: boolean): void {
-    const known = knownName(name)
-    const entries = this.#table.entriesOf(name)
-    const nameIndex = this.#nameIndexOf(known, entries)
-    if (known !== undefined) {
-      if (known.policy === DROPPED) return
-      if (known.policy === NEVER) neverIndexed = true
-    }
-    if (neverIndexed) {
+    const record = this.#recordOf(name)
+    const policy = record.known?.policy ?? INDEXED
+    if (policy === DROPPED) return
+    const nameIndex = this.#nameIndexOf(record)
+    if (neverIndexed || policy === NEVER) {
       literal(0x10, 4, nameIndex, name, value, false)
       return
     }
-    const index = this.#indexOf(value, known, entries)
+    const index = policy === UNIQUE ? 0 : this.#indexOf(value, record)
     if (index > 0) writer.integer(7, 0x80, index)
-    else if (this.#repeats(known, entries, nameIndex) && this.#table.takes(name, value)) {
+    else if (repeats(policy, record, nameIndex) && this.#table.takes(name, value)) {
       literal(0x40, 6, nameIndex, name, value, true)
-      this.#table.insert(name, value)
+      this.#table.insert(record, value)
     } else literal(0, 4, nameIndex, name, value, false)
   }
 
+  #recordOf(name: string): NameRecord {
+    const place = this.#place++
+    const expected = this.#expected[place]
+    if (expected !== undefined && expected.name === name) return expected
+    const record = this.#table.recordOf(name)
+    if (place < EXPECTED_MAX) this.#expected[place] = record
+    return record
+  }
+
   /** Index of any entry with this name, 0: none. */
-  #nameIndexOf(known: KnownName | undefined, entries: readonly DynamicEntry[] | undefined): number {
+  #nameIndexOf({ known, entries }: NameRecord): number {
     if (known !== undefined && known.staticIndex > 0) return known.staticIndex
-    if (entries === undefined || entries.length === 0) return 0
-    return this.#table.indexOf(entries[entries.length - 1]!)
+    return entries.length === 0 ? 0 : this.#table.indexOf(entries[entries.length - 1]!)
   }
 
   /** Index of the entry with this value, too, 0: none. */
-  #indexOf(value: string, known: KnownName | undefined, entries: readonly DynamicEntry[] | undefined): number {
+  #indexOf(value: string, { known, entries }: NameRecord): number {
     if (known !== undefined) {
       const { staticValues } = known
       for (let i = 0; i < staticValues.length; i++) if (staticValues[i] === value) return known.staticIndex + i
     }
-    if (entries === undefined) return 0
     for (let i = entries.length - 1; i >= 0; i--) {
       if (entries[i]!.value === value) return this.#table.indexOf(entries[i]!)
     }
     return 0
   }
+}
 
-  /** Whether this value is worth a place in the table; of what varies it is the name that is. */
-  #repeats(known: KnownName | undefined, entries: readonly DynamicEntry[] | undefined, nameIndex: number): boolean {
-    if (known?.policy === VARYING) return nameIndex === 0
-    return entries === undefined || entries.length < VALUES_PER_NAME_MAX
-  }
+/** Whether this value is worth a place in the table; of what varies it is the name that is. */
+function repeats(policy: Policy, { entries }: NameRecord, nameIndex: number): boolean {
+  if (policy === VARYING || policy === UNIQUE) return nameIndex === 0
+  return entries.length < VALUES_PER_NAME_MAX
 }
 
 function literal(

@@ -31,6 +31,8 @@ export interface Field {
   readonly fault: string
   /** What the name alone says; -1 where the name is the fault. Spares the look at a name that is known from the table. */
   readonly nameKind: FieldKind
+  /** The name holds an underscore. */
+  readonly underscore: boolean
   /** As tables and header lists count it: name, value and 32. */
   readonly bytes: number
 }
@@ -59,15 +61,15 @@ const BAD_NAME = -1
 
 /** A field with a name not seen before. */
 export function newField(name: string, value: string): Field {
-  return fieldNamed(name, nameKindOf(name), value)
+  return fieldNamed(name, nameKindOf(name), name.includes('_'), value)
 }
 
 /** A field whose name is that of `like`. */
 export function fieldLike(like: Field, value: string): Field {
-  return fieldNamed(like.name, like.nameKind, value)
+  return fieldNamed(like.name, like.nameKind, like.underscore, value)
 }
 
-function fieldNamed(name: string, nameKind: FieldKind, value: string): Field {
+function fieldNamed(name: string, nameKind: FieldKind, underscore: boolean, value: string): Field {
   const fault = faultOf(nameKind, value)
   return {
     name,
@@ -75,6 +77,7 @@ function fieldNamed(name: string, nameKind: FieldKind, value: string): Field {
     kind: fault === '' ? nameKind : REFUSED,
     fault,
     nameKind,
+    underscore,
     bytes: name.length + value.length + ENTRY_OVERHEAD_BYTES,
   }
 }
@@ -145,5 +148,10 @@ function isPath(value: string): boolean {
 }
 
 function isLength(value: string): boolean {
-  return value.length <= CONTENT_LENGTH_DIGITS_MAX && /^[0-9]+$/.test(value) && Number(value) <= Number.MAX_SAFE_INTEGER
+  if (value.length === 0 || value.length > CONTENT_LENGTH_DIGITS_MAX) return false
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i)
+    if (code < 0x30 || code > 0x39) return false
+  }
+  return Number(value) <= Number.MAX_SAFE_INTEGER
 }

@@ -93,6 +93,17 @@ function fits(node: Json, call: { id: string; path: string; method: string }): b
 }
 
 const path = fc.constantFrom('/a', '/a/b', '/b')
+/** They overlap with services, with each other, and with everybody of the mesh. */
+const ids = [
+  'spiffe://m/*',
+  'spiffe://m/ns/default/dc/dc1/*',
+  'spiffe://m/ns/default/dc/dc1/svc/*',
+  'spiffe://m/ns/default/dc/dc2/svc/web',
+  'spiffe://m/ns/default/dc/dc1/svc/w*',
+  'spiffe://m/ns/default/dc/d*',
+  'spiffe://other/*',
+  '*',
+]
 const rules: fc.Arbitrary<Omit<Intention, 'name'>[]> = fc.array(
   fc
     .tuple(
@@ -100,6 +111,7 @@ const rules: fc.Arbitrary<Omit<Intention, 'name'>[]> = fc.array(
       fc.oneof(
         fc.constant({ any: true as const }),
         fc.subarray(services, { minLength: 1 }).map(names => ({ services: names })),
+        fc.constantFrom(...ids).map(spiffe => ({ spiffe })),
       ),
       fc.oneof(
         fc.constant({}),
@@ -121,15 +133,18 @@ test('an Envoy that is given the filter lets in whom our own rules let in', () =
       rules,
       fc.constantFrom<'allow' | 'deny'>('allow', 'deny'),
       fc.constantFrom(...services, 'stranger', ''),
+      fc.constantFrom('spiffe://m/ns/default/dc/dc1/svc/', 'spiffe://m/ns/default/dc/dc2/svc/', 'spiffe://other/svc/'),
       path,
       fc.constantFrom('GET', 'POST'),
-      (list, byDefault, source, target, method) => {
+      (list, byDefault, name, domain, target, method) => {
         const intentions: Intentions = {
           default: byDefault,
           rules: list.map((rule, n) => ({ name: `r${n}`, ...rule })),
           jwt: {},
         }
-        const id = source === '' ? '' : `spiffe://m/ns/default/dc/dc1/svc/${source}`
+        const id = name === '' ? '' : `${domain}${name}`
+        // A certificate of another trust domain names no service of this one.
+        const source = domain.startsWith('spiffe://m/') ? name : ''
         const { request } = exchangeOf({ method, url: target, headers: {}, direction: 'inbound' })
         const verdict = authorize(compileIntentions(intentions), {
           source,
@@ -143,7 +158,7 @@ test('an Envoy that is given the filter lets in whom our own rules let in', () =
         )
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: 3000 },
   )
 })
 
