@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import type { Listener } from '../protocol/snapshot.ts'
 import type { Address } from '../runtime/address.ts'
 import { formatAddress } from '../runtime/address.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -11,18 +12,23 @@ export interface AppProbe {
 }
 
 const PERIOD_MS = 1000
+/** A server that is no HTTP server may count, log or punish connections that say nothing: it sees few of ours. */
+const TCP_PERIODS = 10
 const TIMEOUT_MS = 900
 
-/** `isGrpc`: the application's protocol is gRPC, as far as is known now. */
-export function probeApp(app: Address, clock: Clock, isGrpc: () => boolean): AppProbe {
+/** `speaks`: the application's protocol, as far as is known now. Of one that speaks tcp a connection is opened and closed, every ten seconds. */
+export function probeApp(app: Address, clock: Clock, speaks: () => Listener['protocol'] | undefined): AppProbe {
   const where = formatAddress(app)
   const state = { reachable: false, detail: `${where} was not tried yet` }
   const found = (reachable: boolean, detail: string) => {
     state.reachable = reachable
     state.detail = `${where} ${detail}`
   }
+  let periods = 0
   const probe = (): void => {
-    if (isGrpc()) {
+    const protocol = speaks()
+    if (protocol === 'tcp' && periods++ % TCP_PERIODS !== 0) return
+    if (protocol === 'grpc') {
       checkGrpcHealth(app, TIMEOUT_MS, ({ serving, detail }) => found(serving, detail))
       return
     }

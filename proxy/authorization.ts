@@ -1,6 +1,7 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { createAuthorizer } from './authorize/authorizer.ts'
+import { createConnectionAuthorizer } from './authorize/connection-authorizer.ts'
 import { authorizationCounts } from './authorize/counts.ts'
 import { denialLog } from './authorize/denial-log.ts'
 import { type CallExplanation, type CallQuestion, explainCall } from './authorize/explain.ts'
@@ -16,6 +17,7 @@ import type { ComputedFamily } from './observe/families.ts'
 import { loginFamilies } from './observe/login-families.ts'
 import { readSecret } from './read-secret.ts'
 import type { PolicyInForce } from './route/policy.ts'
+import type { TcpStage } from './tcp/connection.ts'
 
 export interface AuthorizationParts {
   policy: PolicyInForce
@@ -29,6 +31,8 @@ export interface AuthorizationParts {
 export interface Authorization {
   /** Before the router of inbound requests. */
   authorized(next: Stage): Stage
+  /** Before the router of inbound connections. */
+  admitted(next: TcpStage): TcpStage
   /** Before the router of a gateway. */
   loggedIn(next: Stage): Stage
   explainCall(question: CallQuestion): Promise<CallExplanation>
@@ -48,8 +52,10 @@ export function authorization({ policy, refuse, clock, random, log }: Authorizat
   const tokens = createTokens({ clock, random, fetchText: jwks.fetchText, onKeysChanged })
   const counts = authorizationCounts()
   const logins = loginCounts()
+  const denied = denialLog(clock, log)
   return {
-    authorized: next => createAuthorizer({ policy, tokens, counts, denied: denialLog(clock, log), log, next, refuse }),
+    authorized: next => createAuthorizer({ policy, tokens, counts, denied, log, next, refuse }),
+    admitted: next => createConnectionAuthorizer({ policy, counts, denied, next }),
     loggedIn: next =>
       createLogin({
         policy,

@@ -1,4 +1,5 @@
 import type { JoinToken } from '../protocol/identity.ts'
+import { parseAddress } from '../runtime/address.ts'
 import {
   address,
   commonSettings,
@@ -26,6 +27,7 @@ export const program: ProgramDescription = {
     'trimtab proxy --service report --version v2 --app 127.0.0.1:5002 --upstream expense=9091 -- node app.js',
     'trimtab proxy --gateway edge --listen 127.0.0.1:8080 --join-token-file join-token',
     'trimtab proxy --listen 127.0.0.1:15001 --to 127.0.0.1:8081 --zipkin http://127.0.0.1:9411/api/v2/spans',
+    'trimtab proxy --listen 127.0.0.1:15001 --to tcp://127.0.0.1:5432',
   ],
 }
 
@@ -41,19 +43,29 @@ const upstreamPort: Reader<{ service: string; port: number }> = given => {
 /** Where a proxy that stands alone sends every request, and what it speaks there. */
 export interface Target {
   address: string
-  protocol: 'http' | 'http2'
+  protocol: 'http' | 'http2' | 'tcp'
   /** By TLS, which agrees on HTTP/2 or HTTP/1.1. */
   tls: boolean
 }
 
-/** `127.0.0.1:8081`, or host and perhaps port behind http:// (HTTP/1.1), h2c:// (HTTP/2 without TLS) or https:// (what TLS agrees on). */
+/**
+ * `127.0.0.1:8081`, or host and perhaps port behind http:// (HTTP/1.1), h2c:// (HTTP/2 without TLS) or https:// (what TLS agrees on);
+ * host and port behind tcp:// (bytes as they are).
+ */
 const target: Reader<Target> = given => {
-  const match = /^(?:(http|h2c|https):\/\/)?([^/]+:\d{1,5}|[^/:]+)\/?$/.exec(given)
+  const match = /^(?:(http|h2c|https|tcp):\/\/)?([^/]+:\d{1,5}|[^/:]+)\/?$/.exec(given)
   const [, scheme, place] = match ?? []
-  if (place === undefined || (scheme === undefined && !place.includes(':')))
-    throw new SettingError('host:port, or http://, h2c:// or https:// before it')
+  const needsPort = scheme === undefined || scheme === 'tcp'
+  if (place === undefined || (needsPort && !place.includes(':')))
+    throw new SettingError(
+      scheme === 'tcp'
+        ? 'tcp://host:port: TCP has no port of its own'
+        : 'host:port, or http://, h2c://, https:// or tcp:// before it',
+    )
   const tls = scheme === 'https'
   const address = place.includes(':') ? place : `${place}:${tls ? 443 : 80}`
+  if (parseAddress(address) === undefined) throw new SettingError('host:port, the port up to 65535')
+  if (scheme === 'tcp') return { address, protocol: 'tcp', tls }
   return { address, protocol: tls || scheme === 'h2c' ? 'http2' : 'http', tls }
 }
 
@@ -131,7 +143,7 @@ export const settings = {
   app: { flag: '--app <address>', describe: 'the application', read: address, group: whom },
   to: {
     flag: '--to <address>',
-    describe: 'alone: where every request goes; h2c:// and https:// before it for HTTP/2 and TLS',
+    describe: 'alone: where every request goes; h2c:// and https:// before it for HTTP/2 and TLS, tcp:// to carry TCP',
     read: target,
     group: whom,
   },

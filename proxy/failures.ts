@@ -15,6 +15,7 @@ export type FailureFlag =
   | 'DPE'
   | 'DT'
   | 'LH'
+  | 'SI'
 
 export interface Failure {
   /** Envoy's response flag. */
@@ -41,6 +42,7 @@ const statusOf: Record<FailureFlag, number> = {
   DPE: 400,
   DT: 408,
   LH: 503,
+  SI: 504,
 }
 
 const reasonOf: Record<FailureFlag, string> = {
@@ -58,6 +60,7 @@ const reasonOf: Record<FailureFlag, string> = {
   DPE: 'bad-request',
   DT: 'request-timeout',
   LH: 'draining',
+  SI: 'idle-timeout',
 }
 
 /** A failure of its kind; `status` only where the kind has several (a bad request may be 400, 414, 431, 501 or 505). */

@@ -7,19 +7,30 @@ import type { ListenerLimits } from './accept/settings.ts'
 import { defaultAppMetrics, type ProxySettings, type Role } from './config.ts'
 import type { Direction, Stage } from './exchange.ts'
 import { http2LimitsFrom } from './http2-limit-setting.ts'
+import { ALONE_UPSTREAM } from './standing.ts'
+import type { TcpEntrance } from './tcp-entrances.ts'
 
 export interface NamedListener {
   name: string
   listener: Listener
+  /** The one upstream that it is bound to, '' when it is not. */
+  service: string
+  /** Whether its next connection is TCP's. */
+  carriesTcp: () => boolean
 }
 
-/** The first stage of each way in. */
+/** The first stage of a way in, for requests and for TCP connections. */
+export interface Entrance {
+  http: Stage
+  tcp?: TcpEntrance
+}
+
 export interface Entrances {
-  inbound: Stage
-  outbound: Stage
-  gateway: Stage
+  inbound: Entrance
+  outbound: Entrance
+  gateway: Entrance
   /** Of a port that is bound to one upstream. */
-  bound: (service: string) => Stage
+  bound: (service: string) => Entrance
 }
 
 /** Opens the listeners of a role, all or none. */
@@ -35,7 +46,8 @@ export async function openListeners(
     name: string,
     address: { host: string; port: number },
     direction: Direction,
-    handler: Stage,
+    { http, tcp }: Entrance,
+    service = '',
   ): Promise<void> => {
     const trusts = direction === 'gateway' && settings.trustForwarded ? () => true : undefined
     const port = role.kind === 'sidecar' ? direction : 'listen'
@@ -50,18 +62,24 @@ export async function openListeners(
         security: secured,
         ...(trusts === undefined ? {} : { trusts }),
       },
-      { handler, ...parts },
+      { handler: http, tcp, ...parts },
     )
-    opened.push({ name, listener })
+    opened.push({ name, listener, service, carriesTcp: tcp?.carried ?? (() => false) })
   }
   try {
     if (role.kind === 'sidecar') {
       await open('inbound', settings.inbound, 'inbound', entrances.inbound)
       await open('outbound', settings.outbound, 'outbound', entrances.outbound)
       for (const { service, port } of settings.upstream)
-        await open(`upstream-${service}`, { host: settings.outbound.host, port }, 'outbound', entrances.bound(service))
+        await open(
+          `upstream-${service}`,
+          { host: settings.outbound.host, port },
+          'outbound',
+          entrances.bound(service),
+          service,
+        )
     } else if (role.kind === 'gateway') await open('gateway', role.listen, 'gateway', entrances.gateway)
-    else await open('listen', role.listen, 'outbound', entrances.outbound)
+    else await open('listen', role.listen, 'outbound', entrances.outbound, ALONE_UPSTREAM)
     return opened
   } catch (error) {
     await Promise.all(opened.map(({ listener }) => listener.close(0)))

@@ -5,6 +5,7 @@ import type { ProxySettings } from './config.ts'
 import type { Stage } from './exchange.ts'
 import type { Self } from './identity.ts'
 import { type AccessLog, accessLog, noAccessLog } from './observe/access-log.ts'
+import { createConnectionObserver } from './observe/connection-observer.ts'
 import { randomIds } from './observe/ids.ts'
 import { createObserver } from './observe/observer.ts'
 import { spanWriter } from './observe/span.ts'
@@ -12,11 +13,14 @@ import { type SpanShipper, spanShipper } from './observe/span-shipper.ts'
 import type { TraceCounters } from './observe/trace.ts'
 import { createTraffic, type Traffic } from './observe/traffic.ts'
 import type { PolicyInForce } from './route/policy.ts'
+import type { TcpStage } from './tcp/connection.ts'
 
 /** What is kept of every request: its span, its row in the traffic, its line in the log. */
 export interface Observation {
   /** The outermost stage of every way in: one span and one row for whatever comes back, however it ends. */
   observed(next: Stage): Stage
+  /** The same of TCP connections: a row and a line. */
+  observedConnections(next: TcpStage): TcpStage
   readonly traffic: Traffic
   readonly spans: SpanShipper
   readonly traceCounters: TraceCounters
@@ -59,6 +63,13 @@ export function observation(
   }
   return {
     observed: next => createObserver({ ...observing, next }),
+    observedConnections: next =>
+      createConnectionObserver({
+        source: self.service,
+        traffic: traffic.connections,
+        accessLog: requestLog,
+        next,
+      }),
     traffic,
     spans,
     traceCounters,

@@ -16,9 +16,11 @@ import { proxyRegistry, trafficFamilies } from './observe/families.ts'
 import { http2Families } from './observe/http2-families.ts'
 import { createMergedMetrics } from './observe/merged-metrics/merged-metrics.ts'
 import type { TrafficReport } from './observe/report.ts'
+import { tcpFamilies } from './observe/tcp-families.ts'
 import { tlsFamilies } from './observe/tls-families.ts'
 import { listenerFamilies, proxyFamilies, upstreamFamilies } from './observe/upstream-families.ts'
 import { explain } from './route/explain.ts'
+import { explainConnection } from './route/explain-connection.ts'
 import type { PolicyInForce } from './route/policy.ts'
 import type { SubscriptionState } from './route/subscription.ts'
 import type { Sender } from './send/sender.ts'
@@ -55,8 +57,7 @@ export interface Operation {
 export async function operation(parts: OperationParts): Promise<Operation> {
   const { role, self, settings, policy, mesh, files, observed, authorization, sender, report, clock } = parts
   const startedWallMs = clock.wall()
-  const app =
-    role.kind === 'sidecar' ? probeApp(role.app, clock, () => policy.current.listener?.protocol === 'grpc') : undefined
+  const app = role.kind === 'sidecar' ? probeApp(role.app, clock, () => policy.current.listener?.protocol) : undefined
   let failed = false
   let draining = false
   const drain = () => {
@@ -68,6 +69,8 @@ export async function operation(parts: OperationParts): Promise<Operation> {
       name: named.name,
       address: addressOf(named),
       direction: named.listener.direction,
+      service: named.service,
+      carriesTcp: named.carriesTcp(),
       stats: named.listener.stats,
     }))
   const registry = proxyRegistry([
@@ -75,6 +78,7 @@ export async function operation(parts: OperationParts): Promise<Operation> {
     ...upstreamFamilies(sender.clusters, self.service),
     ...listenerFamilies(listeners, self.service),
     ...http2Families(listeners, self.service),
+    ...tcpFamilies(listeners, sender.clusters, observed.traffic.connections, self.service),
     ...tlsFamilies(
       {
         listeners,
@@ -139,6 +143,7 @@ export async function operation(parts: OperationParts): Promise<Operation> {
         tokenKeys: authorization.tokenKeys(),
       }),
     explain: question => explain(policy.current, question),
+    explainConnection: service => explainConnection(policy.current, service),
     explainCall: authorization.explainCall,
     log: parts.log,
     state: () =>

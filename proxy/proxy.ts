@@ -26,6 +26,7 @@ import { fusesOf } from './send/fused.ts'
 import { meshConnect } from './send/mesh-connect.ts'
 import { createSender } from './send/sender.ts'
 import { ALONE_UPSTREAM, upstreamsOf } from './standing.ts'
+import { tcpEntrances } from './tcp-entrances.ts'
 
 /** Time and chance, as arguments, so that tests can hold them still. */
 export interface Surroundings {
@@ -62,11 +63,19 @@ export async function createProxy(
   const sender = createSender({ ...around, refuse, connect, http2: http2UpstreamSettings(settings) }) // endpoint, pool, deadline, retries: an attempt is its business alone
   const routing = { policy, random, next: sender.send, refuse }
   const whoMay = authorization({ policy, refuse, ...around })
+  const tcp = tcpEntrances({ policy, observed, whoMay, sender, ...around }) // the same way for connections whose bytes nobody reads
+  const bound = (service: string) => ({
+    http: observed.observed(createRouter(routing, service)),
+    tcp: tcp.bound(service),
+  })
   const entrances = {
-    inbound: observed.observed(whoMay.authorized(createInboundRouter(routing))), // before the router: a denied caller learns nothing further
-    outbound: observed.observed(createRouter(routing, role.kind === 'alone' ? ALONE_UPSTREAM : '')),
-    gateway: observed.observed(whoMay.loggedIn(createRouter(routing))),
-    bound: (service: string) => observed.observed(createRouter(routing, service)),
+    inbound: {
+      http: observed.observed(whoMay.authorized(createInboundRouter(routing))), // before the router: a denied caller learns nothing further
+      tcp: tcp.inbound,
+    },
+    outbound: role.kind === 'alone' ? bound(ALONE_UPSTREAM) : { http: observed.observed(createRouter(routing)) },
+    gateway: { http: observed.observed(whoMay.loggedIn(createRouter(routing))) },
+    bound,
   }
 
   const files = gatewayFiles(settings.certificates, { clock, log }) // of a gateway: what it shows to users, as its files have it

@@ -35,6 +35,9 @@ const aloneFuse = {
   panicBelow: 0.5,
 }
 
+/** Envoy's, of connections through which nothing passes. */
+const TCP_IDLE_TIMEOUT_MS = 3_600_000
+
 /** The name of the one upstream of a proxy that stands alone. */
 export const ALONE_UPSTREAM = 'upstream'
 
@@ -45,7 +48,7 @@ function appUpstream(role: Role, listener: Listener | undefined): Upstream | und
   const address = formatAddress(role.app)
   return {
     service: APP,
-    protocol: listener?.protocol === 'tcp' ? 'http' : (listener?.protocol ?? 'http'),
+    protocol: listener?.protocol ?? 'http',
     timeoutMs: app.timeoutMs,
     connectTimeoutMs: app.connectTimeoutMs,
     idleTimeoutMs: app.idleTimeoutMs,
@@ -77,7 +80,7 @@ export function aloneSnapshot(role: Extract<Role, { kind: 'alone' }>, settings: 
     protocol: role.to.protocol,
     timeoutMs: settings.timeout,
     connectTimeoutMs: 1000,
-    idleTimeoutMs: 60_000,
+    idleTimeoutMs: role.to.protocol === 'tcp' ? TCP_IDLE_TIMEOUT_MS : 60_000,
     retries: aloneRetries,
     limits: noLimits,
     balancing: 'least-request',

@@ -25,7 +25,8 @@ export interface PeekLimits {
 
 /** Tells TLS from clear text on one port. `take` is what a net.Server's 'connection' event calls. */
 export interface TlsOrPlain {
-  take(socket: Socket): void
+  /** `firstByteMs`: another time to wait for this one. */
+  take(socket: Socket, firstByteMs?: number): void
   /** Connections that have sent nothing yet. */
   readonly waiting: number
   /** Ends those that wait. */
@@ -38,11 +39,11 @@ export interface TlsOrPlain {
  */
 export function tlsOrPlain(
   { tls, plain }: Sides,
-  { clock, firstByteMs, waitingMax, onDropped = destroy }: PeekLimits,
+  { clock, firstByteMs: firstByteMsOfAll, waitingMax, onDropped = destroy }: PeekLimits,
 ): TlsOrPlain {
   const waiting = new Map<Socket, () => void>()
 
-  const take = (socket: Socket) => {
+  const take = (socket: Socket, firstByteMs = firstByteMsOfAll) => {
     if (waiting.size >= waitingMax) {
       // Without a listener a reset of a connection that nobody looks at would end the process.
       socket.on('error', ignore)
@@ -51,6 +52,7 @@ export function tlsOrPlain(
     const stopWaiting = () => {
       waiting.delete(socket)
       cancel()
+      clearImmediate(lastLook)
       socket.off('data', first)
       socket.off('close', stopWaiting)
       socket.off('end', ended)
@@ -73,11 +75,16 @@ export function tlsOrPlain(
       socket.on('error', ignore)
       socket.destroy()
     }
-    const cancel = clock.after(firstByteMs, () => {
+    const giveUp = () => {
       stopWaiting()
       socket.on('error', ignore)
       socket.pause()
       onDropped(socket, 'silent')
+    }
+    let lastLook: NodeJS.Immediate | undefined
+    // What came while this process was held up is read first.
+    const cancel = clock.after(firstByteMs, () => {
+      lastLook = setImmediate(giveUp)
     })
     waiting.set(socket, ended)
     socket.on('error', ignore)

@@ -68,7 +68,7 @@ test('a program never imports another program: they meet over the wire', () => {
 test('a stage gets its neighbours as arguments: it imports types of them, nothing else', () => {
   const stageOf = (path: string): string | undefined =>
     programs.includes(top(path)) && path.split('/').length > 2 ? path.split('/').slice(0, 2).join('/') : undefined
-  const wires = ['proxy/http1', 'proxy/http2']
+  const wires = ['proxy/http1', 'proxy/http2', 'proxy/tcp']
   const crosses = ({ from, to, typeOnly }: Import): boolean => {
     const [a, b] = [stageOf(from), stageOf(to)]
     return a !== undefined && b !== undefined && a !== b && !typeOnly && !wires.includes(b)

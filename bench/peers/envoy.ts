@@ -26,6 +26,35 @@ export async function envoy(program: string, world: World, shape: EnvoyShape): P
   })
 }
 
+/** Envoy carrying TCP as it is. */
+export async function envoyTcp(
+  program: string,
+  folder: string,
+  core: number,
+  { port, adminPort, upstream }: { port: number; adminPort: number; upstream: number },
+): Promise<Measured> {
+  const file = `${folder}/envoy-tcp.json`
+  const proxy = {
+    '@type': typed('extensions.filters.network.tcp_proxy.v3.TcpProxy'),
+    stat_prefix: 'ingress',
+    cluster: 'far',
+  }
+  const filters = [{ name: 'envoy.filters.network.tcp_proxy', typed_config: proxy }]
+  const config = {
+    admin: { address: address(adminPort) },
+    node: { id: 'bench', cluster: 'bench' },
+    static_resources: {
+      listeners: [{ name: 'ingress', address: address(port), filter_chains: [{ filters }] }],
+      clusters: [cluster('far', [upstream], true, {})],
+    },
+  }
+  writeFileSync(file, JSON.stringify(config))
+  return start([program, '--concurrency', '1', '--disable-hot-restart', '-l', 'error', '-c', file], {
+    core,
+    ready: { host: '127.0.0.1', port },
+  })
+}
+
 const address = (port: number) => ({ socket_address: { address: '127.0.0.1', port_value: port } })
 const typed = (name: string) => `type.googleapis.com/envoy.${name}`
 

@@ -1,20 +1,21 @@
 import { writeFileSync } from 'node:fs'
 import { type Measured, start } from '../support/process.ts'
 
-/** HAProxy as a bare proxy. */
+/** HAProxy as a bare proxy, of requests or of TCP. */
 export async function haproxy(
   program: string,
   folder: string,
   core: number,
   port: number,
   upstream: number,
+  mode: 'http' | 'tcp' = 'http',
 ): Promise<Measured> {
-  const file = `${folder}/haproxy.cfg`
+  const file = `${folder}/haproxy-${mode}.cfg`
   const text = `global
   maxconn 8000
   nbthread 1
 defaults
-  mode http
+  mode ${mode}
   timeout connect 2s
   timeout client 1h
   timeout server 60s

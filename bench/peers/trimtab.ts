@@ -41,6 +41,20 @@ export async function trimtabCommand(world: World, shape: CommandShape): Promise
   return [process.execPath, 'cli/trimtab.ts', 'proxy', ...flags]
 }
 
+/** Our proxy alone before one TCP port. */
+export async function trimtabTcp(
+  core: number,
+  ports: { port: number; upstream: number; metricsPort: number; adminPort: number },
+): Promise<Measured> {
+  const at = (port: number) => `127.0.0.1:${port}`
+  // biome-ignore format: one flag with its value
+  const flags = ['--listen', at(ports.port), '--to', `tcp://${at(ports.upstream)}`, '--metrics', at(ports.metricsPort), '--admin', at(ports.adminPort), '--log-level', 'error']
+  return start([process.execPath, 'cli/trimtab.ts', 'proxy', ...flags], {
+    core,
+    ready: { host: '127.0.0.1', port: ports.port },
+  })
+}
+
 /** A policy with everything on: a route, a split, retries armed, limits, the local fuse. */
 export function snapshot({ versions, protocol = 'http' }: Pick<ProxyShape, 'versions' | 'protocol'>): SnapshotLine {
   const retries = {

@@ -8,13 +8,14 @@ import { describe } from './explained-text.ts'
 const program = {
   name: 'trimtab explain',
   summary:
-    'Tells which route, version and endpoints a request would meet, and which intention lets it in or not. The proxies of caller and called answer, with the very functions that decide on their traffic.',
+    'Tells which route, version and endpoints a request or a TCP connection would meet, and which intention lets it in or not. The proxies of caller and called answer, with the very functions that decide on their traffic.',
   envPrefix: 'TRIMTAB',
-  operands: 'METHOD URL',
+  operands: 'METHOD URL, or tcp://SERVICE',
   examples: [
     'trimtab explain GET http://expense/api --from report',
     'trimtab explain DELETE /api/expense/trip/1 --from report --to expense',
     'trimtab explain GET /api/report/expense/version --from edge --header x-debug=1',
+    'trimtab explain tcp://db --from report',
     'trimtab explain GET /api/admin --from report --to expense --claims \'{"groups":["admin"]}\'',
   ],
 }
@@ -39,11 +40,12 @@ const settings = {
 /** Exit code 0 whatever the answer is: 1 means that nobody could be asked. */
 export async function explainCommand(invocation: Invocation): Promise<void> {
   const { values, operands } = settingsOrExit(program, settings, invocation)
-  const [method, url] = operands
+  const isTcp = operands.length === 1 && /^tcp:\/\/[^/]+$/.test(operands[0]!)
+  const [method, url] = isTcp ? ['CONNECT', operands[0]!] : operands
   if (method === undefined || url === undefined || operands.length > 2)
     usageError(
       program.name,
-      `found ${JSON.stringify(operands.join(' '))}, allowed: METHOD URL (see ${program.name} --help)`,
+      `found ${JSON.stringify(operands.join(' '))}, allowed: METHOD URL, or tcp://SERVICE (see ${program.name} --help)`,
     )
   if (values.from === undefined) usageError(program.name, '--from is needed: who calls? A service or a gateway')
   if (values.claims !== undefined && !isObject(values.claims))

@@ -17,16 +17,30 @@ type Row = (word: string, value: string) => string
 function routeRows(route: Explained['route'], row: Row): string[] {
   if (route === undefined) return [row('route', 'no proxy of the caller is connected: nobody routes it')]
   if (route.status === 'refused')
-    return [row('refused', `with ${route.httpStatus} (${route.flag} ${route.reason}): ${route.detail}`)]
+    return [row('refused', `${refusedWith(route)} (${route.flag} ${route.reason}): ${route.detail}`)]
   const { versions, endpoints, retries, timeoutMs } = route
   const shares = Object.entries(versions).map(([version, share]) => `${version} ${(100 * share).toFixed(1)} %`)
   return [
-    row('service', `${route.service} (route ${route.route}, path ${route.path})`),
+    row(
+      'service',
+      route.protocol === 'tcp'
+        ? `${route.service} (tcp)`
+        : `${route.service} (route ${route.route}, path ${route.path})`,
+    ),
     row('version', `${shares.join(', ') || 'none has weight'}, chosen by ${route.chosenBy}`),
     ...endpoints.map(({ id, address, version, health }) => row('endpoint', `${id} ${address} ${version} ${health}`)),
     row('timeout', timeoutMs === 0 ? 'none' : `${timeoutMs} ms`),
-    row('retries', retries.attempts === 0 ? 'off' : `${retries.attempts} on ${retries.on.join(', ')}`),
+    row(
+      'retries',
+      retries.attempts === 0
+        ? 'off'
+        : `${retries.attempts} on ${route.protocol === 'tcp' ? 'connect-failure' : retries.on.join(', ')}`,
+    ),
   ]
+}
+
+function refusedWith({ protocol, httpStatus }: { protocol: 'http' | 'tcp'; httpStatus: number }): string {
+  return protocol === 'tcp' ? 'by closing the connection' : `with ${httpStatus}`
 }
 
 function callRows({ route, call }: Explained, row: Row): string[] {
@@ -35,7 +49,8 @@ function callRows({ route, call }: Explained, row: Row): string[] {
     return [row('intention', asked)]
   }
   const place = call.line > 0 ? ` (${call.file}:${call.line})` : ''
-  const verdict = call.verdict === 'allow' ? 'allowed' : `denied with ${call.httpStatus}`
+  const denied = call.protocol === 'tcp' ? 'the connection is reset' : `denied with ${call.httpStatus}`
+  const verdict = call.verdict === 'allow' ? 'allowed' : denied
   const dryRun = call.dryRun.length === 0 ? [] : [row('dry-run', `${call.dryRun.join(', ')} would have decided`)]
   return [row('intention', `${verdict} by ${call.intention || 'nobody'}${place}: ${call.reason}`), ...dryRun]
 }

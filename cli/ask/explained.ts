@@ -42,7 +42,7 @@ export async function explained(control: ControlDoor, asked: Asked): Promise<Exp
   const caller = proxyOf(asked.from)
   const route = caller && { ...(await getJson<Explanation>(routeQuestion(caller, asked))), by: caller.instance }
   const routed = route?.status === 'routed' ? route : undefined
-  const called = routed?.service ?? asked.to
+  const called = routed?.service ?? asked.to ?? tcpServiceOf(asked.url)
   // A gateway goes by its routes alone, whatever the Host: whom it does not lead to, it cannot call.
   if (caller?.kind === 'gateway' && routed !== undefined && asked.to !== undefined && asked.to !== routed.service)
     throw new AskError(
@@ -54,8 +54,8 @@ export async function explained(control: ControlDoor, asked: Asked): Promise<Exp
     throw new AskError(`no proxy of ${asked.from} with an admin interface is connected; there are: ${names}`)
   }
   if (callee === undefined) return { route, call: undefined }
-  const path = routed?.path ?? pathOf(asked.url)
-  const call = await getJson<CallExplanation>(callQuestion(callee, asked, path))
+  const target = urlAtCallee(callee, asked, routed)
+  const call = await getJson<CallExplanation>(callQuestion(callee, asked, target))
   return { route, call: { ...call, by: callee.instance, ...(await placeOf(control, call)) } }
 }
 
@@ -67,14 +67,26 @@ function routeQuestion(caller: ListedProxy, { method, url, to, headers }: Asked)
   return question
 }
 
-function callQuestion(callee: ListedProxy, { method, from, headers, claims }: Asked, path: string): URL {
+/** As it arrives there: a rewritten path, or a connection as it is. */
+function urlAtCallee(callee: ListedProxy, { url }: Asked, routed: { path: string } | undefined): string {
+  if (tcpServiceOf(url) !== undefined) return url
+  return `http://${callee.service}${routed?.path ?? pathOf(url)}`
+}
+
+function callQuestion(callee: ListedProxy, { method, from, headers, claims }: Asked, target: string): URL {
   const question = new URL('/explain', `http://${callee.admin}`)
   question.searchParams.set('method', method)
-  question.searchParams.set('url', `http://${callee.service}${path}`)
+  question.searchParams.set('url', target)
   question.searchParams.set('source', from)
   for (const header of headers) question.searchParams.append('header', header)
   if (claims !== undefined) question.searchParams.set('claims', claims)
   return question
+}
+
+/** Of tcp://service; undefined of a request. */
+function tcpServiceOf(url: string): string | undefined {
+  const { protocol, hostname } = new URL(url, 'http://unnamed.invalid')
+  return protocol === 'tcp:' ? hostname : undefined
 }
 
 function pathOf(url: string): string {

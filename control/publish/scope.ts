@@ -41,9 +41,9 @@ function scopeTo(scope: string, services: Iterable<string>): Map<string, string>
 /** Services that a caller may ask, and those that their routes lead to. */
 function callableIn(mesh: MeshConfig): (caller: string) => string[] {
   // Once for all callers: they are sorted for each service.
-  const rules = [...mesh.services.values()].map(({ name, outside }) => ({
+  const rules = [...mesh.services.values()].map(({ name, outside, protocol }) => ({
     name,
-    readsRequests: outside === undefined,
+    readsRequests: outside === undefined && protocol !== 'tcp',
     intentions: intentionsOf(mesh, name),
   }))
   return caller =>
@@ -57,7 +57,7 @@ function callableIn(mesh: MeshConfig): (caller: string) => string[] {
 
 /**
  * Whether some call of the caller may be let in: an allow rule comes before any that turns all of his calls away. Where no proxy reads the
- * requests (outside the mesh), a rule that looks into them lets nobody in and turns everybody away.
+ * requests (outside the mesh, and of tcp services), a rule that looks into them lets nobody in and turns everybody away.
  */
 function mayCall(mesh: MeshConfig, caller: string, intentions: readonly Intention[], readsRequests: boolean): boolean {
   for (const rule of intentions) {

@@ -16,8 +16,10 @@ export interface ListenerShape {
   sample: number
   spansCollector: string | undefined
   sharedSpanContext: boolean
-  /** HTTP filters that come before the router. */
+  /** HTTP filters that come before the router, or network filters that come before the TCP proxy. */
   filters?: readonly Record<string, unknown>[]
+  /** It carries TCP: the configuration of its TCP proxy. */
+  tcp?: Record<string, unknown> | undefined
 }
 
 /** config.listener.v3.Listener with its HTTP connection manager. */
@@ -50,6 +52,7 @@ function chainsOf(listener: ListenerShape): Record<string, unknown>[] {
 }
 
 function filtersOf(listener: ListenerShape): Record<string, unknown>[] {
+  if (listener.tcp !== undefined) return [...(listener.filters ?? []), listener.tcp]
   return [
     {
       name: 'envoy.filters.network.http_connection_manager',

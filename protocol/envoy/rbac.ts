@@ -11,19 +11,36 @@ type Json = Record<string, unknown>
  * as if in force.
  */
 export function envoyRbac(intentions: Intentions, trustDomain: string): Json {
-  const inForce = intentions.rules.filter(({ dryRun }) => !dryRun)
-  const shadow =
-    inForce.length === intentions.rules.length
-      ? {}
-      : { shadow_rules: rbacOf(intentions, intentions.rules, trustDomain) }
   return {
     name: 'envoy.filters.http.rbac',
     typed_config: {
       '@type': 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC',
-      rules: rbacOf(intentions, inForce, trustDomain),
-      ...shadow,
+      ...bothRules(intentions, trustDomain),
     },
   }
+}
+
+/** The network filter envoy.filters.network.rbac of a tcp service, where only callers matter: every policy is of layer 4. */
+export function envoyNetworkRbac(intentions: Intentions, trustDomain: string): Json {
+  // As the proxy judges connections: what would have to look into requests lets nobody in, and turns everybody away.
+  const rules = intentions.rules
+    .filter(rule => rule.action === 'deny' || !looksIntoRequests(rule))
+    .map(({ name, action, dryRun, precedence, source }) => ({ name, action, dryRun, precedence, source }))
+  return {
+    name: 'envoy.filters.network.rbac',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC',
+      stat_prefix: 'connect_authz',
+      ...bothRules({ ...intentions, rules }, trustDomain),
+    },
+  }
+}
+
+function bothRules(intentions: Intentions, trustDomain: string): Json {
+  const inForce = intentions.rules.filter(({ dryRun }) => !dryRun)
+  const rules = rbacOf(intentions, inForce, trustDomain)
+  if (inForce.length === intentions.rules.length) return { rules }
+  return { rules, shadow_rules: rbacOf(intentions, intentions.rules, trustDomain) }
 }
 
 function rbacOf({ default: byDefault, jwt }: Intentions, rules: readonly Intention[], trustDomain: string): Json {

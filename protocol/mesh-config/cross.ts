@@ -2,6 +2,7 @@ import { crossCheckGatewayTls } from './cross-gateway.ts'
 import { anyGateway, crossCheckIntentions } from './cross-intentions.ts'
 import { crossCheckJwt } from './cross-jwt.ts'
 import { crossCheckRoutes, type RouteScope } from './cross-routes.ts'
+import { crossCheckTcp } from './cross-tcp.ts'
 import { filled, layered } from './defaults.ts'
 import type { Path } from './problem.ts'
 import type { Loose, Report } from './report.ts'
@@ -19,9 +20,7 @@ export function crossCheck(file: Loose<MeshFile>, report: Report): void {
     checkVersions(path, service ?? {}, report)
     checkOutside(path, service ?? {}, report)
     checkPolicy(path, service ?? {}, file.defaults ?? {}, report)
-    const protocol = service?.protocol ?? file.defaults?.protocol
-    if (protocol === 'tcp' && (service?.routes ?? []).length > 0)
-      report.problem([...path, 'routes'], 'routes of a tcp service', 'routes with protocol http, http2 or grpc')
+    if ((service?.protocol ?? file.defaults?.protocol) === 'tcp') crossCheckTcp(path, service ?? {}, report)
     const scope: RouteScope = { services, home: name, defaults: file.defaults ?? {} }
     crossCheckRoutes([...path, 'routes'], service?.routes ?? [], scope, report)
   }

@@ -5,6 +5,7 @@ import { resolveJwt, resolveMeshRules, resolveRules } from './resolve-intentions
 import { resolveOidc } from './resolve-oidc.ts'
 import { orOff, resolveEjection, resolveFuse, resolveShift, resolveSlo, resolveTelemetry } from './resolve-policy.ts'
 import { resolveRetries, resolveRoutes } from './resolve-route.ts'
+import { asOfTcp } from './resolve-tcp.ts'
 import { known, milliseconds } from './resolve-values.ts'
 import { type MeshFile, meshField, type PolicyWritten, type ServiceWritten, serviceField } from './schema.ts'
 import { type GatewayTlsWritten, gatewayTlsField } from './schema-gateway.ts'
@@ -71,7 +72,7 @@ function resolveService(
 ): ServiceConfig {
   // Routes are left out here: what they do not say of retries comes from the service, not from the schema.
   const { routes = [], ...rest } = written
-  const whole = filled(serviceField, rest) as ServiceWritten
+  const whole = filled(serviceField, rest.protocol === 'tcp' ? asOfTcp(rest) : rest) as ServiceWritten
   const versions = Object.entries(whole.versions ?? {}).map(
     ([version, { weight }]) => [version, { weight: known(weight) }] as const,
   )

@@ -101,7 +101,7 @@ const retriesBlock = block(
         11,
         {
           description:
-            'What is tried again; never a request that cannot be replayed. The last five are statuses of gRPC: to name one says that calls of gRPC may be sent again.',
+            'What is tried again; never a request that cannot be replayed. Of a tcp service, connect-failure alone. The last five are statuses of gRPC: to name one says that calls of gRPC may be sent again.',
           default: ['connect-failure', 'gateway-error', 'reset'],
         },
       ),
@@ -138,7 +138,8 @@ export const retries = wordOr(['off'], retriesBlock, {
 })
 
 export const timeout = duration({
-  description: 'Deadline of a request over all its tries, to the end of the answer.',
+  description:
+    'Deadline of a request over all its tries, to the end of the answer. Of a tcp service: until a connection stands, tries after the first begin before it.',
   default: '15s',
   least: '1ms',
 })

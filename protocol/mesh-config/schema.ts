@@ -68,7 +68,7 @@ const policy = {
   protocol: opt(
     word(['http', 'http2', 'grpc', 'tcp'], {
       description:
-        'What the application speaks: http is HTTP/1.1, http2 and grpc are HTTP/2 without TLS (h2c). Its callers may speak either: that is detected.',
+        'What the application speaks: http is HTTP/1.1, http2 and grpc are HTTP/2 without TLS (h2c), and its callers may speak either: that is detected. tcp is anything else: connections are carried as they are, and reached through `--upstream <service>=<port>`.',
       default: 'http',
     }),
   ),
@@ -76,7 +76,8 @@ const policy = {
   connectTimeout: opt(duration({ description: 'Deadline of a connection attempt.', default: '1s', least: '1ms' })),
   idleTimeout: opt(
     duration({
-      description: 'An idle connection to an endpoint is closed after this time.',
+      description:
+        'An idle connection to an endpoint is closed after this time. Of a tcp service: a connection through which nothing passes, 1h unless written.',
       default: '60s',
       least: '1ms',
     }),

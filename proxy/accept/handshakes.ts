@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls'
 import { formatAddress } from '../../runtime/address.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import { laidOver } from '../tcp/reset.ts'
 import { faultOf, sentenceOf, type TlsFault } from '../tls-faults.ts'
 import type { TlsStats } from '../tls-stats.ts'
 import type { Client, Security } from './security.ts'
@@ -20,28 +21,29 @@ export interface HandshakeParts {
   limits: HandshakeLimits
   stats: TlsStats
   clock: Clock
-  /** By ALPN, the first first. */
-  protocols: readonly string[]
-  onSecure(socket: TLSSocket, client: Client): void
+  /** By ALPN, the first first; none: ALPN is not answered. */
+  protocols(tcp: boolean): readonly string[]
+  onSecure(socket: TLSSocket, client: Client, tcp: boolean): void
   onFailed(fault: TlsFault, detail: string, peerAddress: string): void
 }
 
 /** The handshakes of one listener: begun a few a turn, bounded in number and time, each end counted. */
 export class Handshakes {
   readonly #parts: HandshakeParts
-  readonly #queue: { socket: Socket; security: Security }[] = []
+  readonly #queue: { socket: Socket; security: Security; tcp: boolean }[] = []
   /** Those begun or waiting, by the client's address, which is all that TLS and what lies under it have in common. */
   readonly #pending = new Map<string, { socket: Socket; stop: () => void }>()
-  /** Of the newest TLS options. */
+  /** Of the newest TLS options, for HTTP or for TCP. */
   #server: Server | undefined
   #options: TlsOptions | undefined
+  #tcp = false
 
   constructor(parts: HandshakeParts) {
     this.#parts = parts
   }
 
-  /** Takes over a socket whose first byte is that of TLS. */
-  take(socket: Socket, security: Security): void {
+  /** Takes over a socket whose first byte is that of TLS. `tcp`: behind it stands TCP, not HTTP. */
+  take(socket: Socket, security: Security, tcp = false): void {
     const { limits, stats, clock } = this.#parts
     const key = addressOf(socket)
     if (security.tls === undefined) {
@@ -65,7 +67,7 @@ export class Handshakes {
     this.#pending.set(key, { socket, stop })
     stats.active++
     socket.on('close', left)
-    if (this.#queue.push({ socket, security }) === 1) setImmediate(() => this.#begin())
+    if (this.#queue.push({ socket, security, tcp }) === 1) setImmediate(() => this.#begin())
   }
 
   /** Ends those that are under way. */
@@ -75,30 +77,35 @@ export class Handshakes {
   }
 
   #begin(): void {
-    for (const { socket, security } of this.#queue.splice(0, BEGUN_PER_TURN)) {
+    for (const { socket, security, tcp } of this.#queue.splice(0, BEGUN_PER_TURN)) {
       if (socket.destroyed) continue
       // Who closes its side in the middle of the handshake is gone; what TLS makes of the socket takes this over from it.
       socket.allowHalfOpen = false
-      this.#serverOf(security).emit('connection', socket)
+      this.#serverOf(security, tcp).emit('connection', socket)
     }
     if (this.#queue.length > 0) setImmediate(() => this.#begin())
   }
 
   /** One that does not listen; made anew when the options changed: handshakes under way end with those that they began with. */
-  #serverOf(security: Security): Server {
+  #serverOf(security: Security, tcp: boolean): Server {
     const options = security.tls!
-    if (this.#server !== undefined && this.#options === options) return this.#server
+    if (this.#server !== undefined && this.#options === options && this.#tcp === tcp) return this.#server
     // We judge the certificate ourselves, so that each refusal has its reason; the time-out is ours, too.
-    const own = { ALPNProtocols: [...this.#parts.protocols], rejectUnauthorized: false, handshakeTimeout: 0x7fffffff }
-    const server = createServer({ noDelay: true, ...own, ...options }, socket => this.#secure(socket, security))
+    const protocols = this.#parts.protocols(tcp)
+    const alpn = protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }
+    const own = { ...alpn, rejectUnauthorized: false, handshakeTimeout: 0x7fffffff }
+    const server = createServer({ noDelay: true, ...own, ...options }, socket => this.#secure(socket, security, tcp))
     server.on('tlsClientError', (error, socket) => this.#broken(error, socket))
     this.#server = server
     this.#options = options
+    this.#tcp = tcp
     return server
   }
 
-  #secure(socket: TLSSocket, security: Security): void {
+  #secure(socket: TLSSocket, security: Security, tcp: boolean): void {
     const { stats, onSecure } = this.#parts
+    const raw = this.#pending.get(addressOf(socket))?.socket
+    if (raw !== undefined) laidOver(socket, raw)
     this.#done(addressOf(socket))
     const certificate = socket.getPeerX509Certificate()
     // Without a certificate there is nothing wrong with one.
@@ -113,7 +120,7 @@ export class Handshakes {
     socket.allowHalfOpen = true
     stats.handshakes++
     if (socket.isSessionReused()) stats.resumed++
-    onSecure(socket, verdict)
+    onSecure(socket, verdict, tcp)
   }
 
   #broken(error: Error, socket: TLSSocket): void {

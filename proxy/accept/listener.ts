@@ -5,6 +5,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Direction, Stage } from '../exchange.ts'
 import { occasionalLog } from '../occasional-log.ts'
+import { TcpConnection, type TcpStage } from '../tcp/connection.ts'
 import { DownstreamConnection } from './connection.ts'
 import type { AcceptEvents, Accepted, ListenerContext } from './context.ts'
 import { createDoor, plainSide, type Side } from './door.ts'
@@ -22,6 +23,8 @@ const NO_BYTES = Buffer.alloc(0)
 export interface ListenerParts {
   /** Takes each request as an exchange and sees to it that it ends. */
   handler: Stage
+  /** Where TCP is carried: whether the next connection is TCP's, and who takes it. */
+  tcp?: { carried: () => boolean; handler: TcpStage } | undefined
   clock: Clock
   log: Log
   events?: AcceptEvents
@@ -63,7 +66,9 @@ export async function createListener(settings: ListenerSettings, parts: Listener
     draining: false,
     closed: connection => connections.delete(connection),
   }
-  const door = settings.security === undefined ? undefined : createDoor(settings.security, context, takesHttp2, enter)
+  const carriesTcp = parts.tcp?.carried ?? (() => false)
+  const door =
+    settings.security === undefined ? undefined : createDoor(settings.security, context, takesHttp2, carriesTcp, enter)
   const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
     // Gone before we came to it: nothing will ever be said on it.
     if (socket.remoteAddress === undefined) {
@@ -76,11 +81,11 @@ export async function createListener(settings: ListenerSettings, parts: Listener
       stats.cxActive--
       if (stats.cxActive === 0) allClosed()
     })
-    if (door === undefined) enter(socket, plainSide)
+    if (door === undefined) enter(socket, { ...plainSide, tcp: carriesTcp() })
     else door.take(socket)
   })
 
-  /** A connection is as far as its requests: they are read from here on. */
+  /** A connection is as far as its requests: they are read from here on. Or it is TCP's, and carried as it is. */
   function enter(socket: Socket, side: Side): void {
     const ip = ipOf(socket.remoteAddress)
     if (ip === '') {
@@ -88,8 +93,12 @@ export async function createListener(settings: ListenerSettings, parts: Listener
       return
     }
     const { direction } = settings
-    const peer = { ip, direction, trusted: settings.trusts?.(ip) ?? false, ...side }
     const peerAddress = formatAddress({ host: ip, port: socket.remotePort ?? 0 })
+    if (side.tcp) {
+      enterTcp(socket, side, peerAddress)
+      return
+    }
+    const peer = { ip, direction, trusted: settings.trusts?.(ip) ?? false, ...side }
     const settle = (speaks: 'http1' | 'http2', first: Buffer): Accepted => {
       const made = speaks === 'http2' ? Http2DownstreamConnection : DownstreamConnection
       const connection = new made(socket, peer, peerAddress, context)
@@ -104,6 +113,17 @@ export async function createListener(settings: ListenerSettings, parts: Listener
       connections.add(connection)
     } else connection = settle('http1', NO_BYTES)
     if (context.draining) connection.drain()
+  }
+
+  function enterTcp(socket: Socket, { client }: Side, peerAddress: string): void {
+    // Its handshake was under way when we began to drain: it was never taken, and may try elsewhere.
+    if (context.draining) {
+      socket.destroy()
+      return
+    }
+    const connection = new TcpConnection(socket, client, peerAddress, context)
+    connections.add(connection)
+    parts.tcp?.handler(connection)
   }
 
   server.maxConnections = context.limits.connectionsMax

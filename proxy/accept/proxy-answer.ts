@@ -17,6 +17,7 @@ const publicDetail: Record<FailureFlag, string> = {
   URX: 'the service failed and retries are used up',
   DPE: 'the request is not valid HTTP',
   DT: 'the request did not arrive in time; send it faster',
+  SI: 'nothing passed for too long',
   LH: 'this proxy is shutting down; try again',
 }
 

@@ -29,7 +29,11 @@ export interface Client {
 
 export const unknownClient: Client = { source: '', sourceId: '', clientCertificate: '' }
 
-/** What is served behind TLS, by ALPN, the first that the client knows, too; one that offers none of it is refused (RFC 7301, 3.2). */
-export function servedProtocols(http2: boolean): string[] {
+/**
+ * What is served behind TLS, by ALPN, the first that the client knows, too; one that offers none of it is refused (RFC 7301, 3.2). Behind the
+ * TLS of a TCP service stands whatever it is, so nothing is chosen and no client refused for what it offers.
+ */
+export function servedProtocols(http2: boolean, tcp: boolean): string[] {
+  if (tcp) return []
   return http2 ? ['h2', 'http/1.1'] : ['http/1.1']
 }

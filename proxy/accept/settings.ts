@@ -35,6 +35,11 @@ export interface ListenerLimits {
   idleTimeoutMs: number
   /** A client that takes nothing of what waits for it. */
   stallTimeoutMs: number
+  /**
+   * A client that says nothing to a port which takes TCP both over TLS and in clear text: so long is waited for a TLS client's first byte,
+   * then it is taken to be in clear text and to wait for the server to speak first.
+   */
+  firstByteMs: number
   /** A tunnel on which neither side says anything. */
   tunnelIdleTimeoutMs: number
   /** After an early answer: how much of the request's body is read and dropped to keep the connection. */
@@ -61,6 +66,7 @@ export const defaultListenerLimits: ListenerLimits = {
   bodyTimeoutMs: 30_000,
   idleTimeoutMs: 75_000,
   stallTimeoutMs: 60_000,
+  firstByteMs: 1000,
   tunnelIdleTimeoutMs: 3_600_000,
   discardBytesMax: 256 * 1024,
   pipelinedBytesMax: 64 * 1024,

@@ -1,6 +1,19 @@
 import { emptyHttp2Stats, type Http2Stats } from '../http2/stats.ts'
 import { emptyTlsStats, type TlsStats } from '../tls-stats.ts'
 
+/** What a listener counts of the TCP connections that it carries. */
+export interface TcpStats {
+  cxTotal: number
+  cxActive: number
+  /** From clients, and to them. */
+  rxBytes: number
+  txBytes: number
+  /** Closed because nothing passed for too long. */
+  idleTimeout: number
+  /** Closed because there was nowhere to carry them. */
+  cxNoRoute: number
+}
+
 /** What a listener counts, as plain fields, read by metrics and admin when somebody asks. Fields ending in Active are gauges. */
 export interface ListenerStats {
   cxTotal: number
@@ -29,6 +42,7 @@ export interface ListenerStats {
   cxHttp2Active: number
   http2StreamsActive: number
   readonly http2: Http2Stats
+  readonly tcp: TcpStats
 }
 
 export function emptyListenerStats(): ListenerStats {
@@ -51,5 +65,6 @@ export function emptyListenerStats(): ListenerStats {
     cxHttp2Active: 0,
     http2StreamsActive: 0,
     http2: emptyHttp2Stats(),
+    tcp: { cxTotal: 0, cxActive: 0, rxBytes: 0, txBytes: 0, idleTimeout: 0, cxNoRoute: 0 },
   }
 }

@@ -64,7 +64,7 @@ const paths: Record<string, Path> = {
   '/memory': { method: 'GET', help: 'memory of the process', answer: view => json(memory(view)) },
   '/explain': {
     method: 'GET',
-    help: 'what a request would meet (?method=GET&url=http://service/path&header=name:value), or what the intentions say of a call to this service (&source=report&claims={})',
+    help: 'what a request would meet (?method=GET&url=http://service/path&header=name:value) or a TCP connection (?url=tcp://service), or what the intentions say of a call to this service (&source=report&claims={})',
     answer: async (view, query) => {
       const told = await explainAnswer(view, query)
       return told.status === 'told' ? json(told.value) : text(told.reason, 400)
@@ -167,10 +167,10 @@ function listeners(view: AdminView, query: URLSearchParams): Answer {
   if (query.get('format') !== 'json')
     return text(`${all.map(({ name, address }) => `${name}::${address}`).join('\n')}\n`)
   return json({
-    listener_statuses: all.map(({ name, address, direction, stats }) => ({
+    listener_statuses: all.map(({ name, address, direction, carriesTcp, stats }) => ({
       name,
       local_address: socket(address),
-      trimtab: { direction, ...stats },
+      trimtab: { direction, carries: carriesTcp ? 'tcp' : 'http', ...stats },
     })),
   })
 }

@@ -1,7 +1,8 @@
 import { envoyClusters } from '../../protocol/envoy/clusters.ts'
 import { envoyListener, type ListenerShape } from '../../protocol/envoy/listeners.ts'
-import { envoyRbac } from '../../protocol/envoy/rbac.ts'
+import { envoyNetworkRbac, envoyRbac } from '../../protocol/envoy/rbac.ts'
 import { envoyGatewayRouteConfig, envoyRouteConfig } from '../../protocol/envoy/routes.ts'
+import { envoyTcpProxy, envoyWeightedTcpProxy } from '../../protocol/envoy/tcp.ts'
 import { envoyDownstreamTls, envoyUpstreamTls } from '../../protocol/envoy/tls.ts'
 import type { Upstream } from '../../protocol/snapshot.ts'
 import type { AdminView, ListenerView } from './view.ts'
@@ -12,7 +13,7 @@ export function configDump(view: AdminView): unknown {
   const version = String(policy.epoch)
   const upstreams = [...policy.upstreams.values()].map(({ upstream }) => upstream)
   const byName = new Map(upstreams.map(upstream => [upstream.service, upstream]))
-  const routes = upstreams.map(envoyRouteConfig)
+  const routes = upstreams.filter(({ protocol }) => protocol !== 'tcp').map(envoyRouteConfig)
   if (policy.listener?.kind === 'gateway')
     routes.push(envoyGatewayRouteConfig(policy.listener.service, policy.listener.routes, byName))
   return {
@@ -79,6 +80,7 @@ function downstreamTls(view: AdminView, direction: ListenerView['direction']): R
 function shapeOf(view: AdminView, listener: ListenerView): ListenerShape {
   const { telemetry, listener: self, intentions } = view.policy()
   const judged = listener.direction === 'inbound' && intentions !== undefined
+  const rbac = listener.carriesTcp ? envoyNetworkRbac : envoyRbac
   return {
     name: listener.name,
     address: listener.address,
@@ -91,6 +93,18 @@ function shapeOf(view: AdminView, listener: ListenerView): ListenerShape {
     sample: telemetry?.sample ?? 1,
     spansCollector: view.spansUrl(),
     sharedSpanContext: telemetry?.sharedSpanContext ?? false,
-    ...(judged ? { filters: [envoyRbac(intentions, self?.trustDomain ?? '')] } : {}),
+    ...(judged ? { filters: [rbac(intentions, self?.trustDomain ?? '')] } : {}),
+    tcp: tcpProxyOf(view, listener),
   }
+}
+
+/** Undefined: it carries HTTP. */
+function tcpProxyOf(view: AdminView, listener: ListenerView): Record<string, unknown> | undefined {
+  if (!listener.carriesTcp) return undefined
+  const { listener: self, upstreams } = view.policy()
+  if (listener.direction === 'inbound') return envoyTcpProxy(listener.name, 'local_app', self?.app.idleTimeoutMs ?? 0)
+  const upstream = upstreams.get(listener.service)?.upstream
+  return upstream === undefined
+    ? envoyTcpProxy(listener.name, listener.service, 0)
+    : envoyWeightedTcpProxy(listener.name, upstream)
 }

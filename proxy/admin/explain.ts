@@ -14,20 +14,35 @@ export type ExplainAnswer =
 export async function explainAnswer(view: AdminView, query: URLSearchParams): Promise<ExplainAnswer> {
   const url = query.get('url')
   if (url === null || !URL.canParse(url, 'http://unnamed.invalid'))
-    return unclear('url: missing or not a URL, allowed: http://service/path, or a path at a gateway and with source')
+    return unclear(
+      'url: missing or not a URL, allowed: http://service/path, tcp://service, or a path at a gateway and with source',
+    )
+  const tcpService = tcpServiceOf(url)
   const question = { method: query.get('method') ?? 'GET', url, headers: headersOf(query.getAll('header')) }
   const source = query.get('source')
   if (source === null) {
+    if (tcpService !== '') return { status: 'told', value: view.explainConnection(tcpService) }
     const direction = view.node.role === 'gateway' ? ('gateway' as const) : ('outbound' as const)
     return { status: 'told', value: view.explain({ ...question, direction }) }
   }
   if (view.node.role !== 'sidecar')
     return unclear(`source: only the sidecar of a service judges calls, this is a ${view.node.role}`)
+  const { listener } = view.policy()
+  if (tcpService !== '' && listener !== undefined && listener.protocol !== 'tcp')
+    return unclear(
+      `url: ${listener.service} is a service of protocol ${listener.protocol}: ask of a request, http://${listener.service}/path`,
+    )
   const claims = claimsOf(query.get('claims'))
   if (claims === 'unclear')
     return unclear('claims: not an object in JSON, allowed: {"groups":["admin"]}, or {"provider":{...}}')
   const sourceId = query.get('sourceId') ?? idOf(view, source)
   return { status: 'told', value: await view.explainCall({ ...question, source, sourceId, claims }) }
+}
+
+/** The service of tcp://service, and of tcp://service:port, whose port says nothing; '' of another URL. */
+function tcpServiceOf(url: string): string {
+  const { protocol, hostname } = new URL(url, 'http://unnamed.invalid')
+  return protocol === 'tcp:' ? hostname : ''
 }
 
 /** The id that a caller of this name shows. */

@@ -25,6 +25,8 @@ export interface AdminView {
   registry: Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>
   checks: () => Checks
   explain: (question: Question) => Explanation
+  /** Of a TCP connection to a service. */
+  explainConnection: (service: string) => Explanation
   /** Of a call to the own application. */
   explainCall: (question: CallQuestion) => Promise<CallExplanation>
   log: Log
@@ -52,5 +54,9 @@ export interface ListenerView {
   name: string
   address: string
   direction: Direction
+  /** The one upstream that it is bound to, '' when it is not. */
+  service: string
+  /** TCP, not HTTP, as the policy in force has it. */
+  carriesTcp: boolean
   stats: ListenerStats
 }

@@ -1,9 +1,20 @@
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
-import type { Exchange } from '../exchange.ts'
+import type { Failure } from '../failures.ts'
+
+/** A request or a connection that was denied. */
+export interface Denied {
+  readonly intention: string
+  readonly source: string
+  readonly sourceId: string
+  readonly failure: Failure | undefined
+  readonly peerAddress: string
+  readonly request?: { readonly method: string }
+  readonly traceId?: string
+}
 
 /** Tells of denials: a line at once, then at most one in ten seconds for the same intention and caller, with how many there were between. */
-export type DenialLog = (exchange: Exchange) => void
+export type DenialLog = (denied: Denied) => void
 
 const EVERY_MS = 10_000
 const KEYS_MAX = 1000
@@ -29,7 +40,7 @@ export function denialLog(clock: Pick<Clock, 'now'>, log: Log): DenialLog {
     const between =
       last === undefined || last.between === 0 ? '' : ` (${last.between} more like it since the last line)`
     log.warn(
-      { intention, source: source || sourceId, method: request.method, peer: peerAddress, traceId },
+      { intention, source: source || sourceId, method: request?.method, peer: peerAddress, traceId },
       `denied: ${failure?.detail ?? intention}${between}`,
     )
   }

@@ -1,12 +1,14 @@
+import type { Listener } from '../../protocol/snapshot.ts'
 import { exchangeOf, type Question } from '../asked-exchange.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Policy } from '../route/policy.ts'
+import { judgeConnection } from './connection-verdict.ts'
 import { denialOf, notToldYet } from './denial.ts'
 import { removeForwarded } from './jwt/forward.ts'
 import type { Claims } from './jwt/token-verdict.ts'
 import type { Tokens } from './jwt/tokens.ts'
 import { AskedByExchange, type Settled, verifiedToken } from './request-tokens.ts'
-import { standingOf } from './standing.ts'
+import { type Standing, standingOf } from './standing.ts'
 import { authorize, type CompiledIntentions, type Decided } from './verdict.ts'
 
 /** A call that somebody asks about, at the proxy of who is called. */
@@ -21,8 +23,10 @@ export interface CallQuestion extends Omit<Question, 'direction'> {
 /** What the intentions say of it. */
 export interface CallExplanation {
   status: 'judged'
+  /** tcp: of a connection, whatever was asked. */
+  protocol: 'http' | 'tcp'
   verdict: 'allow' | 'deny'
-  /** 200 where it is let in: what the application answers is its own. */
+  /** 200 where it is let in: what the application answers is its own. 0 of a connection: it is carried, or reset. */
   httpStatus: number
   /** Name of the intention that decides; `default`, or '' where nobody told any. */
   intention: string
@@ -44,11 +48,14 @@ export async function explainCall(policy: Policy, question: CallQuestion, tokens
   exchange.sourceId = shown ? question.sourceId : ''
   const about = {
     status: 'judged' as const,
+    protocol: 'http' as const,
     service: policy.listener?.service ?? '',
     source: exchange.source,
     path: exchange.request.target,
     epoch: policy.epoch,
   }
+  if (policy.listener?.protocol === 'tcp')
+    return { ...about, ...connectionExplained(standing, exchange, policy.listener) }
   if (standing.status === 'closed') {
     const { status: httpStatus, detail: reason } = notToldYet
     return { ...about, verdict: 'deny', httpStatus, intention: '', reason, dryRun: [] }
@@ -66,6 +73,23 @@ export async function explainCall(policy: Policy, question: CallQuestion, tokens
     return { ...about, ...told, verdict: 'allow', httpStatus: 200, reason: decided.reason }
   const { failure } = denialOf(decided, asked, about.service, policy.listener?.mesh ?? 'mesh')
   return { ...about, ...told, verdict: 'deny', httpStatus: failure.status, reason: failure.detail }
+}
+
+function connectionExplained(
+  standing: Standing,
+  caller: Pick<Exchange, 'source' | 'sourceId'>,
+  listener: Listener,
+): Pick<CallExplanation, 'protocol' | 'verdict' | 'httpStatus' | 'intention' | 'reason' | 'dryRun' | 'path'> {
+  const { failure, decided, reason } = judgeConnection(standing, caller, listener)
+  return {
+    protocol: 'tcp',
+    verdict: failure === undefined ? 'allow' : 'deny',
+    httpStatus: 0,
+    intention: decided?.intention ?? '',
+    reason,
+    dryRun: decided?.dryRun.map(({ name }) => name) ?? [],
+    path: '',
+  }
 }
 
 /** Asks until every token that a rule wants is verified: at most once for each provider. */

@@ -1,4 +1,4 @@
-import type { AuthorizationCounts } from '../authorize/counts.ts'
+import type { AuthorizationCounts, IntentionCount } from '../authorize/counts.ts'
 import type { Tokens } from '../authorize/jwt/tokens.ts'
 import type { ComputedFamily } from './families.ts'
 
@@ -9,25 +9,35 @@ export function authorizationFamilies(
   localCluster: string,
 ): ComputedFamily[] {
   const labels = { envoy_http_conn_manager_prefix: 'public_listener', local_cluster: localCluster }
+  const sum = (action: 'allow' | 'deny', dryRun: boolean, of: (count: IntentionCount) => number): number => {
+    let value = 0
+    for (const count of counts.intentions) if (count.action === action && count.dryRun === dryRun) value += of(count)
+    return value
+  }
   const rbac = (name: string, help: string, action: 'allow' | 'deny', dryRun: boolean): ComputedFamily => ({
     name: `envoy_http_rbac_${name}`,
-    help,
+    help: `Requests ${help}`,
     type: 'unknown',
-    values: () => {
-      let value = 0
-      for (const count of counts.intentions)
-        if (count.action === action && count.dryRun === dryRun) value += count.requests
-      return [{ labels, value }]
-    },
+    values: () => [{ labels, value: sum(action, dryRun, ({ requests, connections }) => requests - connections) }],
+  })
+  const connectionRbac = (name: string, help: string, action: 'allow' | 'deny', dryRun: boolean): ComputedFamily => ({
+    name: `envoy_connect_authz_rbac_${name}`,
+    help: `TCP connections ${help}`,
+    type: 'unknown',
+    values: () => [
+      { labels: { local_cluster: localCluster }, value: sum(action, dryRun, ({ connections }) => connections) },
+    ],
   })
   return [
-    rbac('allowed', 'Requests that intentions let in.', 'allow', false),
-    rbac('denied', 'Requests that intentions turned away.', 'deny', false),
-    rbac('shadow_allowed', 'Requests that a dry-run intention would have let in.', 'allow', true),
-    rbac('shadow_denied', 'Requests that a dry-run intention would have turned away.', 'deny', true),
+    ...[rbac, connectionRbac].flatMap(of => [
+      of('allowed', 'that intentions let in.', 'allow', false),
+      of('denied', 'that intentions turned away.', 'deny', false),
+      of('shadow_allowed', 'that a dry-run intention would have let in.', 'allow', true),
+      of('shadow_denied', 'that a dry-run intention would have turned away.', 'deny', true),
+    ]),
     {
       name: 'trimtab_intention_requests_total',
-      help: 'Requests by the intention that decided, or that would have (dry_run).',
+      help: 'Requests, and connections of a tcp service, by the intention that decided, or that would have (dry_run).',
       type: 'counter',
       values: () =>
         [...counts.intentions].map(({ intention, action, dryRun, requests }) => ({
@@ -37,7 +47,7 @@ export function authorizationFamilies(
     },
     {
       name: 'trimtab_intention_unknown_total',
-      help: 'Requests refused because nobody told this proxy who may call.',
+      help: 'Requests and TCP connections refused because nobody told this proxy who may call.',
       type: 'counter',
       values: () => [{ labels: {}, value: counts.unknown }],
     },

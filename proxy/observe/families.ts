@@ -1,7 +1,8 @@
 import { type Metric, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client'
 import { APP } from '../exchange.ts'
 import { GRPC_STATUS_NAMES } from '../grpc.ts'
-import { type Exemplar, type Totals, type Traffic, timeBoundsMs } from './traffic.ts'
+import { timeBoundsMs } from './time-bounds.ts'
+import type { Exemplar, Totals, Traffic } from './traffic.ts'
 
 /** A family that is computed at scrape from counters kept elsewhere: requests pay nothing for it. */
 export interface ComputedFamily {

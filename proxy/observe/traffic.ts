@@ -6,6 +6,8 @@ import type { Attempt, Exchange, Outcome } from '../exchange.ts'
 import { type ErrorClass, errorClassOf, type Failure } from '../failures.ts'
 import { countedStatus, GRPC_STATUS_NAMES } from '../grpc.ts'
 import { Roster } from '../roster.ts'
+import { type ConnectionTraffic, connectionTraffic, TCP_ROUTE } from './connection-traffic.ts'
+import { boundOf, timeBoundsMs } from './time-bounds.ts'
 import { WordTree } from './word-tree.ts'
 
 /**
@@ -16,6 +18,8 @@ export interface Traffic {
   requestStarted(exchange: Exchange): void
   attemptOver(exchange: Exchange, attempt: Attempt): void
   requestOver(exchange: Exchange, outcome: Outcome): void
+  /** Of TCP: a connection counts as a request, from when it is known how it went. */
+  readonly connections: ConnectionTraffic
   /** Rows of the interval that just ended, with the keys that were never announced; starts the next interval. */
   takeRows(isFused: (service: string, endpoint: string) => boolean | undefined): {
     rows: ReportRow[]
@@ -26,12 +30,6 @@ export interface Traffic {
   readonly totals: ReadonlyMap<string, Totals>
   readonly downstream: Totals
 }
-
-/** Envoy's bounds of its time histograms, in milliseconds. */
-export const timeBoundsMs = [
-  0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000,
-  3_600_000,
-] as const
 
 /** Since the start, of one upstream version (or of everything that came in). */
 export interface Totals {
@@ -141,6 +139,7 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
     totalsByKey.add(fresh, service, version)
     return fresh
   }
+  const connections = connectionTraffic(rowOf)
   /** Looks once at every request under way, four times a second, rather than keeping count at both ends of each. */
   const countUnderWay = (): void => {
     underWay.forEach(({ service, version, firstVersion, endpointId, route }) => {
@@ -148,11 +147,17 @@ export function createTraffic({ source, wall }: TrafficParts): Traffic {
       rowOf(service, firstVersion || version, '', route).inFlight++
       if (endpointId !== '') rowOf(service, version, endpointId, route).inFlight++
     })
+    for (const { service, version, firstVersion, endpointId } of connections.open) {
+      if (service === '') continue
+      rowOf(service, firstVersion || version, '', TCP_ROUTE).inFlight++
+      if (endpointId !== '') rowOf(service, version, endpointId, TCP_ROUTE).inFlight++
+    }
   }
 
   return {
     totals,
     downstream,
+    connections,
     requestStarted(exchange) {
       downstream.active++
       downstream.requests++
@@ -295,11 +300,4 @@ function addTo(totals: Totals, exchange: Exchange, outcome: Outcome, traceId: st
   if (exchange.rescued) totals.rescued++
   if (outcome.failure?.flag === 'UT') totals.timeouts++
   if (outcome.failure?.flag === 'UC') totals.resets++
-}
-
-/** Nearly every request ends in the first few buckets: walking beats halving. */
-function boundOf(durationMs: number): number {
-  let bucket = 0
-  while (bucket < timeBoundsMs.length && durationMs > timeBoundsMs[bucket]!) bucket++
-  return bucket
 }

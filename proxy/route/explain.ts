@@ -6,9 +6,19 @@ import { stickyKeyOf } from './split.ts'
 
 /** What it would meet, or why it goes nowhere. */
 export type Explanation =
-  | { status: 'refused'; flag: string; reason: string; detail: string; httpStatus: number; epoch: number }
+  | {
+      status: 'refused'
+      protocol: 'http' | 'tcp'
+      flag: string
+      reason: string
+      detail: string
+      /** 0: the connection is closed. */
+      httpStatus: number
+      epoch: number
+    }
   | {
       status: 'routed'
+      protocol: 'http' | 'tcp'
       service: string
       route: string
       path: string
@@ -28,6 +38,7 @@ export function explain(policy: Policy, question: Question): Explanation {
   if (refused !== undefined)
     return {
       status: 'refused',
+      protocol: 'http',
       flag: refused.flag,
       reason: refused.reason,
       detail: refused.detail,
@@ -45,6 +56,7 @@ export function explain(policy: Policy, question: Question): Explanation {
     : Object.fromEntries(split.names.map((name, i) => [name, split.weights[i]! / split.total]))
   return {
     status: 'routed',
+    protocol: 'http',
     service: exchange.service,
     route: exchange.route,
     path: exchange.request.target,

@@ -79,6 +79,7 @@ export function route(
     upstream = policy.upstreams.get(elsewhere)
     if (upstream === undefined) return unknownService(policy, request.authority, elsewhere)
   }
+  if (upstream.upstream.protocol === 'tcp') return failure('NR', speaksTcp(exchange.service))
   settle(upstream, exchange, outer, inner, random)
   return undefined
 }
@@ -144,6 +145,10 @@ function serviceOf(policy: Policy, authority: string): string {
 
 function noGatewayRoute(method: string, path: string): Failure {
   return failure('NR', `no gateway route matches ${method} ${path}: add one under gateways in the mesh file`)
+}
+
+function speaksTcp(service: string): string {
+  return `${service} is a tcp service: reach it through a port of its own, --upstream ${service}=<port> of this proxy`
 }
 
 function unknownService(policy: Policy, authority: string, service: string): Failure {

@@ -1,9 +1,10 @@
 // Hot path: how an upstream's bytes come in.
-import { connect as connectTcp, isIP, Socket } from 'node:net'
-import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { connect as connectTcp, isIP, Socket, type TcpNetConnectOpts } from 'node:net'
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Upstream } from '../../protocol/snapshot.ts'
 import { parseAddress } from '../../runtime/address.ts'
 import { COPY_BYTES_MAX } from '../cork.ts'
+import { laidOver } from '../tcp/reset.ts'
 import { faultOf, TlsRefusal } from '../tls-faults.ts'
 import type { TlsStats } from '../tls-stats.ts'
 import { ALPN_HTTP1 } from './wires.ts'
@@ -23,6 +24,8 @@ export type Connect = (
 export type UpstreamSecurity = Pick<Upstream, 'tls' | 'peerSpiffeId'> & {
   /** What TLS offers to speak, the preferred first; HTTP/1.1 alone where nothing is said. */
   alpn?: readonly string[]
+  /** The bytes are an application's own: TLS offers no ALPN, and what lies under it can be reset. */
+  tcp?: boolean
 }
 
 export function isSecured({ tls, peerSpiffeId }: UpstreamSecurity): boolean {
@@ -36,7 +39,7 @@ export function isSecured({ tls, peerSpiffeId }: UpstreamSecurity): boolean {
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024)
 
 /** Clear text, and TLS to services outside the mesh. Who has credentials for the mesh puts `meshConnect` before it. */
-export const connectSocket: Connect = (address, { tls, peerSpiffeId, alpn }, onBytes, stats) => {
+export const connectSocket: Connect = (address, { tls, peerSpiffeId, alpn, tcp }, onBytes, stats) => {
   const target = parseAddress(address)
   // Addresses are checked where policy comes in; one that got here anyway fails as a connection does.
   if (target === undefined) return failed(new Error(`${address} is not host:port`))
@@ -52,15 +55,34 @@ export const connectSocket: Connect = (address, { tls, peerSpiffeId, alpn }, onB
   }
   // An IP address is no server name (RFC 6066, 3); the certificate is checked against it all the same.
   const name = tls.serverName ?? (isIP(target.host) === 0 ? target.host : undefined)
-  const socket = connectTls({
-    ...options,
+  const socket = secureSocket(options, tcp, {
     ...(name === undefined ? {} : { servername: name }),
     ...(tls.caPem === undefined ? {} : { ca: tls.caPem }),
     rejectUnauthorized: true,
-    ALPNProtocols: [...(alpn ?? ALPN_HTTP1)],
+    ...alpnOf(alpn, tcp),
   })
   countHandshake(socket, stats)
   return socket.on('data', onBytes)
+}
+
+/** TLS over a socket of its own, or, where resets are to be passed on, over one that is kept in sight. */
+export function secureSocket(
+  place: TcpNetConnectOpts,
+  tcp: boolean | undefined,
+  options: ConnectionOptions,
+): TLSSocket {
+  if (tcp !== true) return connectTls({ ...place, ...options })
+  const raw = connectTcp(place)
+  // The TLS socket over it tells of the same error.
+  raw.on('error', () => {})
+  const socket = connectTls({ ...options, socket: raw, allowHalfOpen: true } as ConnectionOptions)
+  laidOver(socket, raw)
+  return socket
+}
+
+/** As node:tls takes it. */
+export function alpnOf(alpn: readonly string[] = ALPN_HTTP1, tcp = false): Pick<ConnectionOptions, 'ALPNProtocols'> {
+  return tcp ? {} : { ALPNProtocols: [...alpn] }
 }
 
 const noIdentity =

@@ -1,11 +1,10 @@
 import { X509Certificate } from 'node:crypto'
-import { connect as connectTls, type SecureContext } from 'node:tls'
+import type { SecureContext } from 'node:tls'
 import { parseAddress } from '../../runtime/address.ts'
 import { judgePeer } from '../peer-certificate.ts'
 import { TlsRefusal } from '../tls-faults.ts'
-import { type Connect, connectSocket, countHandshake, failed } from './connect.ts'
+import { alpnOf, type Connect, connectSocket, countHandshake, failed, secureSocket } from './connect.ts'
 import { SessionCache } from './session-cache.ts'
-import { ALPN_HTTP1 } from './wires.ts'
 
 /** Of a proxy's credentials, what connections to other proxies need. */
 export interface MeshCredentials {
@@ -49,11 +48,10 @@ export function meshConnect({ credentials, wall, problem }: MeshConnectParts): C
     // Of a resumed session Node tells no certificate, nor asks checkServerIdentity: it is the one that the session began with.
     let certificate = session?.certificate
     const place = { host: target.host, port: target.port, noDelay: true, allowHalfOpen: true }
-    const socket = connectTls({
-      ...place,
+    const socket = secureSocket(place, security.tcp, {
       secureContext: own.client,
       rejectUnauthorized: true,
-      ALPNProtocols: [...(security.alpn ?? ALPN_HTTP1)],
+      ...alpnOf(security.alpn, security.tcp),
       checkServerIdentity(_, { raw }) {
         certificate = new X509Certificate(raw)
         return refusalOf(certificate, own.trustDomain, expected, wall())

@@ -12,7 +12,7 @@ import { Http2Pool, type Http2PoolHost } from './http2-pool.ts'
 import type { Http2UpstreamSettings } from './http2-settings.ts'
 import type { ClusterStats } from './stats.ts'
 import type { UpstreamSocket } from './upstream-socket.ts'
-import { ALPN_BOTH, ALPN_HTTP1, type Wires, wiresOf } from './wires.ts'
+import { ALPN_BOTH, ALPN_HTTP1, NO_ALPN, type Wires, wiresOf } from './wires.ts'
 
 /** How long an unwanted answer may take to be read to its end. */
 const DISCARD_MS = 2000
@@ -149,7 +149,7 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
     waiter: Applicant | undefined,
     nowMs: number,
   ): Dial {
-    const security = { ...this.#upstream, alpn }
+    const security = { ...this.#upstream, alpn, tcp: alpn === NO_ALPN }
     const open = (onBytes: (bytes: Buffer) => void) =>
       this.#connect(endpoint.address, security, onBytes, this.#stats.tls)
     this.#stats.cxTotal++
@@ -164,6 +164,11 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
 
   dialHttp2(endpoint: Endpoint, owner: DialOwner): Dial | undefined {
     return this.#makeRoom() ? this.#open(endpoint, ALPN_BOTH, owner, undefined, this.#nowMs) : undefined
+  }
+
+  /** For a TCP connection alone; undefined: there are as many connections as may be. */
+  dialTcp(endpoint: Endpoint, owner: DialOwner, nowMs: number): Dial | undefined {
+    return this.#makeRoom() ? this.#open(endpoint, NO_ALPN, owner, undefined, nowMs) : undefined
   }
 
   settled(dial: Dial): void {

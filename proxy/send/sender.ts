@@ -1,11 +1,13 @@
 import type { Upstream } from '../../protocol/snapshot.ts'
 import type { Stage } from '../exchange.ts'
 import { failure } from '../failures.ts'
+import type { TcpStage } from '../tcp/connection.ts'
 import { Cluster, type SenderContext } from './cluster.ts'
 import { type Connect, connectSocket } from './connect.ts'
 import { DEFAULT_HTTP2_UPSTREAM, type Http2UpstreamSettings } from './http2-settings.ts'
 import { UpstreamRequest } from './request.ts'
 import type { ClusterStats, EndpointStats } from './stats.ts'
+import { TcpPassage } from './tcp-passage.ts'
 
 /** How often deadlines and idle times are looked at: exact to about this much. */
 const SWEEP_MS = 50
@@ -25,6 +27,8 @@ export interface ClusterView {
 export interface Sender {
   /** Sends an exchange to an endpoint of `exchange.service` and brings the answer back, or one of the proxy's own. */
   readonly send: Stage
+  /** Carries a TCP connection to an endpoint of `connection.service`. */
+  readonly connect: TcpStage
   /** The upstreams there are now, by service. What is under way, and connections to endpoints that stay, are not touched. */
   reconcile(upstreams: ReadonlyMap<string, Upstream>): void
   clusters(): ClusterView[]
@@ -80,6 +84,15 @@ export function createSender(parts: SenderParts): Sender {
         return
       }
       new UpstreamRequest(exchange, cluster).start()
+    },
+    connect(connection) {
+      const cluster = clusters.get(connection.service)
+      if (cluster === undefined) {
+        connection.counts.cxNoRoute++
+        connection.refuse(failure('NR', `no upstream named ${connection.service} is known here`))
+        return
+      }
+      new TcpPassage(connection, cluster).start()
     },
     reconcile(upstreams) {
       for (const [name, cluster] of clusters) if (!upstreams.has(name)) remove(name, cluster)

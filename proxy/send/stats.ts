@@ -82,6 +82,8 @@ export interface ClusterStats {
   http2StreamsActive: number
   /** Of all its HTTP/2 connections. */
   readonly http2: Http2Stats
+  /** Bytes of TCP connections, from endpoints and to them. */
+  readonly tcp: { rxBytes: number; txBytes: number; idleTimeout: number }
   /** 1 while too few endpoints are healthy, and so the fuse is ignored. */
   panic: 0 | 1
 }
@@ -125,6 +127,7 @@ export function emptyClusterStats(name: string): ClusterStats {
     tls: emptyTlsStats(),
     http2StreamsActive: 0,
     http2: emptyHttp2Stats(),
+    tcp: { rxBytes: 0, txBytes: 0, idleTimeout: 0 },
     panic: 0,
   }
 }

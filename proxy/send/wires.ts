@@ -13,4 +13,6 @@ export function wiresOf({ protocol, tls, peerSpiffeId }: Pick<Upstream, 'protoco
 
 /** The words of ALPN (RFC 7301), the preferred one first. */
 export const ALPN_HTTP1: readonly string[] = ['http/1.1']
+/** Of TCP: whatever the application speaks. */
+export const NO_ALPN: readonly string[] = []
 export const ALPN_BOTH: readonly string[] = ['h2', 'http/1.1']

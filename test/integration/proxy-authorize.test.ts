@@ -121,8 +121,8 @@ test('a dry-run intention is counted and changes nothing', async t => {
   assert.deepEqual(
     [...proxy.counts.intentions],
     [
-      { intention: 'now', action: 'allow', dryRun: false, requests: 1 },
-      { intention: 'soon', action: 'deny', dryRun: true, requests: 1 },
+      { intention: 'now', action: 'allow', dryRun: false, requests: 1, connections: 0 },
+      { intention: 'soon', action: 'deny', dryRun: true, requests: 1, connections: 0 },
     ],
   )
 })

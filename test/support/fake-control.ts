@@ -29,7 +29,7 @@ export interface FakeControl {
   answersToLose: number
   /** The token is good for the key of its first use alone, as a one-time one is. */
   tokenOnce: boolean
-  /** Sections of a service's snapshot; `identity` is added, and intentions that let everybody in unless others are told. All its streams hear of it at once. */
+  /** Sections of a service's snapshot; `identity` is added, and intentions that let everybody in unless others are told; null: that section is gone. All its streams hear of it at once. */
   tell(service: string, sections: Record<string, unknown>): void
   /** Trusts these roots from now on, and issues from the last of them. */
   rotate(authorities: TestAuthority[]): void
@@ -66,7 +66,9 @@ export async function fakeControl(lifetimeMs = 3_600_000, trustDomain = 'demo.me
     const sections = { intentions: everybody, ...told.get(service), identity: identityFor(service) }
     const line: SnapshotLine = {
       epoch,
-      sections: Object.fromEntries(Object.entries(sections).map(([name, value]) => [name, { version: epoch, value }])),
+      sections: Object.fromEntries(
+        Object.entries(sections).map(([name, value]) => [name, value === null ? null : { version: epoch, value }]),
+      ),
     }
     return `${JSON.stringify(line)}\n`
   }

@@ -92,6 +92,7 @@ test('a connection that sends nothing in time is given up, and is told of', asyn
     },
   })
   const client = connect(port, '127.0.0.1')
+  const closed = once(client, 'close')
   await until(
     'the connection waits',
     () => peek.waiting,
@@ -100,8 +101,13 @@ test('a connection that sends nothing in time is given up, and is told of', asyn
   clock.advance(4999)
   assert.deepEqual(dropped, [])
   clock.advance(1)
+  await until(
+    'it is given up',
+    () => dropped,
+    told => told.length > 0,
+  )
   assert.deepEqual(dropped, ['silent'])
-  await once(client, 'close')
+  await closed
   assert.equal(peek.waiting, 0)
 })
 

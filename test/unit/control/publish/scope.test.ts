@@ -107,3 +107,25 @@ test('outside the mesh nobody looks into requests: a rule that does lets nobody 
   assert.deepEqual(callers('{ from: "*", to: "*", action: deny, path: /x }', outside, 'allow'), [])
   assert.deepEqual(callers('{ from: caller, to: b, action: allow }', outside), ['caller'])
 })
+
+test('a rule that looks into requests lets nobody hear of a tcp service, and keeps everybody whom it turns away from it', () => {
+  const mesh = `
+mesh: demo
+intentions:
+  rules:
+    - { from: reader, to: "*", action: allow, methods: [GET] }
+    - { from: writer, to: "*", action: deny, path: /admin }
+services:
+  db: { protocol: tcp, allow: [{ from: report }] }
+  web: { allow: [{ from: writer }] }
+  reader: {}
+  writer: {}
+  report: {}
+`
+  const upstreams = (service: string) => namesIn(mesh, 'sidecar', service).filter(name => name.startsWith('upstream/'))
+
+  assert.deepEqual(upstreams('report'), ['upstream/db', 'upstream/report'])
+  assert.equal(upstreams('reader').includes('upstream/db'), false)
+  assert.equal(upstreams('reader').includes('upstream/web'), true)
+  assert.deepEqual(upstreams('writer'), ['upstream/web', 'upstream/writer'])
+})

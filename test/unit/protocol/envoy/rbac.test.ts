@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { envoyRbac } from '../../../../protocol/envoy/rbac.ts'
+import { envoyNetworkRbac, envoyRbac } from '../../../../protocol/envoy/rbac.ts'
 import type { Intention, Intentions } from '../../../../protocol/intentions.ts'
 import { exchangeOf } from '../../../../proxy/asked-exchange.ts'
 import { authorize, compileIntentions } from '../../../../proxy/authorize/verdict.ts'
@@ -159,5 +159,28 @@ test('an Envoy that is given the filter lets in whom our own rules let in', () =
       },
     ),
     { numRuns: 3000 },
+  )
+})
+
+test('an Envoy that is given the network filter takes the connections that our own rules let in, by policies of layer 4 alone', () => {
+  fc.assert(
+    fc.property(
+      rules,
+      fc.constantFrom<'allow' | 'deny'>('allow', 'deny'),
+      fc.constantFrom(...services, 'stranger', ''),
+      (list, byDefault, source) => {
+        const named = list.map((rule, n) => ({ name: `r${n}`, ...rule }))
+        const intentions: Intentions = { default: byDefault, rules: named, jwt: {} }
+        const id = source === '' ? '' : `spiffe://m/ns/default/dc/dc1/svc/${source}`
+        const asked = { source, sourceId: id, request: undefined, tokens: () => undefined }
+
+        const filter = envoyNetworkRbac(intentions, 'm') as Json
+
+        const { verdict } = authorize(compileIntentions(intentions), asked)
+        assert.equal(allowedBy(filter, { id, path: '', method: '' }), verdict === 'allow')
+        assert.doesNotMatch(JSON.stringify(filter), /layer7|url_path|header/)
+      },
+    ),
+    { numRuns: 1000 },
   )
 })

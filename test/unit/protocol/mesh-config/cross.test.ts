@@ -53,6 +53,14 @@ describe('a route leads somewhere', () => {
     'services.b.routes: found routes of a tcp service, allowed: routes with protocol http, http2 or grpc',
   )
   b(
+    'nor any that could be timed, told apart by a header, or sent twice',
+    'protocol: tcp, slo: { latency: { under: 1s, share: 99% } }, loadBalancing: { stickiness: { header: x } }, retries: { on: [5xx, connect-failure], statusCodes: [409] }',
+    'services.b.slo.latency: found latency of a tcp service, allowed: availability (of connections): no request is seen, so none is timed',
+    'services.b.loadBalancing.stickiness: found stickiness of a tcp service, allowed: stickiness with protocol http, http2 or grpc: a connection has neither header nor cookie',
+    'services.b.retries.on: found 5xx, allowed: connect-failure, for a tcp service: once a connection stands, nobody knows what may be sent twice',
+    'services.b.retries.statusCodes: found status codes of a tcp service, allowed: none: no answer is read',
+  )
+  b(
     'a rewritten prefix needs the prefix that it stands in for',
     'routes: [{ match: { path: /a }, rewrite: { pathPrefix: /b } }]',
     `${route}.rewrite.pathPrefix: found a rewrite without match.pathPrefix, allowed: both, since the one stands in for the other`,
