@@ -1,6 +1,6 @@
 import type { Measured } from './process.ts'
 import { median } from './table.ts'
-import type { World } from './world.ts'
+import type { EmptyWorld } from './world.ts'
 import type { LoadResult } from './wrk.ts'
 
 /** One of what a benchmark compares: a proxy, or several in a row. */
@@ -37,7 +37,7 @@ export interface Plan {
 
 export type Load<Result extends LoadResult> = (contender: Contender, seconds: number) => Promise<Result>
 
-export function contendersIn(world: World): Contenders {
+export function contendersIn(world: Pick<EmptyWorld, 'take'>): Contenders {
   const all: Contender[] = []
   return {
     all,
