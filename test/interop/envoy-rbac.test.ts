@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { Agent, request } from 'node:https'
 import { type TestContext, test } from 'node:test'
+import { connect, type SecureContextOptions } from 'node:tls'
 import fc from 'fast-check'
-import { envoyRbac } from '../../protocol/envoy/rbac.ts'
+import { envoyNetworkRbac, envoyRbac } from '../../protocol/envoy/rbac.ts'
 import type { Intentions } from '../../protocol/intentions.ts'
 import { exchangeOf } from '../../proxy/asked-exchange.ts'
+import { judgeConnection } from '../../proxy/authorize/connection-verdict.ts'
 import { authorize, compileIntentions } from '../../proxy/authorize/verdict.ts'
 import { type TestAuthority, testAuthority } from '../support/certificates.ts'
 import { envoy, withoutEnvoy } from '../support/envoy.ts'
@@ -13,6 +15,7 @@ import { intentions, services } from '../unit/proxy/authorize/arbitrary.ts'
 const SEED = 7
 const POLICIES = 80
 const CALLS_EACH = 40
+const TCP_POLICIES = 40
 
 interface Call {
   source: string
@@ -39,8 +42,9 @@ test('a real Envoy that is given our RBAC filter lets in whom our own proxies le
 }, async t => {
   const authority = await testAuthority('m')
   const policies = fc.sample(policy, { numRuns: POLICIES, seed: SEED })
-  const port = (await envoy(t, await resourcesOf(policies, authority))).portOf('judged')
-  const ask = await callersOf(t, authority, port)
+  const tls = await transportSocket(authority)
+  const port = (await envoy(t, { listeners: [requestListener(policies, tls)] })).portOf('judged')
+  const ask = callersOf(t, await identities(authority), port)
 
   const wrong: unknown[] = []
   let allowed = 0
@@ -67,9 +71,69 @@ function verdictOf(compiled: ReturnType<typeof compileIntentions>, { source, met
   return authorize(compiled, { source, sourceId, request: asked, tokens }).verdict === 'allow' ? 200 : 403
 }
 
-/** One listener that asks for certificates without insisting; each policy is the filter of a host of its own, p0, p1, ... */
-async function resourcesOf(policies: readonly Intentions[], authority: TestAuthority): Promise<unknown> {
+test('a real Envoy that is given our network RBAC filter lets in the connections that our own proxies let in', {
+  skip: withoutEnvoy,
+}, async t => {
+  const authority = await testAuthority('m')
+  const policies = fc.sample(intentions, { numRuns: TCP_POLICIES, seed: SEED })
+  const tls = await transportSocket(authority)
+  const server = await envoy(t, { listeners: policies.map((one, index) => connectionListener(one, index, tls)) })
+  const shown = await identities(authority)
+
+  const wrong: unknown[] = []
+  let allowed = 0
+  for (const [index, one] of policies.entries()) {
+    const compiled = compileIntentions(one)
+    for (const [source, identity] of shown) {
+      const standing = { status: 'told' as const, compiled, removal: undefined }
+      const caller = { source, sourceId: source === '' ? '' : spiffeIdOf(source) }
+      const ours = judgeConnection(standing, caller, undefined).failure === undefined
+      const theirs = await echoes(server.portOf(`p${index}`), identity)
+      if (ours) allowed++
+      if (theirs !== ours) wrong.push({ policy: one, source, ours, theirs })
+    }
+  }
+
+  assert.deepEqual(wrong, [])
+  assert.ok(allowed > 0 && allowed < TCP_POLICIES * shown.size, `both verdicts are seen, ${allowed} are let in`)
+})
+
+/** Asks for certificates without insisting on one. */
+async function transportSocket(authority: TestAuthority): Promise<unknown> {
   const own = await authority.certify({ spiffeId: spiffeIdOf('judged') })
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+      common_tls_context: {
+        tls_certificates: [
+          { certificate_chain: { inline_string: own.chain }, private_key: { inline_string: own.key } },
+        ],
+        validation_context: { trusted_ca: { inline_string: authority.root } },
+      },
+    },
+  }
+}
+
+function listener(name: string, filters: readonly unknown[], tls: unknown): unknown {
+  return {
+    name,
+    address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
+    filter_chains: [{ filters, transport_socket: tls }],
+  }
+}
+
+/** Sends back what it reads, after the filter. */
+function connectionListener(one: Intentions, index: number, tls: unknown): unknown {
+  const echo = {
+    name: 'envoy.filters.network.echo',
+    typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.network.echo.v3.Echo' },
+  }
+  return listener(`p${index}`, [envoyNetworkRbac(one, 'm'), echo], tls)
+}
+
+/** Each policy is the filter of a host of its own, p0, p1, ... */
+function requestListener(policies: readonly Intentions[], tls: unknown): unknown {
   const filterOf = ({ typed_config }: Record<string, unknown>) => typed_config as Record<string, unknown>
   const perRoute = (one: Intentions) => {
     const { '@type': _, ...rbac } = filterOf(envoyRbac(one, 'm'))
@@ -97,41 +161,45 @@ async function resourcesOf(policies: readonly Intentions[], authority: TestAutho
       },
     ],
   }
-  const tls = {
-    '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
-    common_tls_context: {
-      tls_certificates: [{ certificate_chain: { inline_string: own.chain }, private_key: { inline_string: own.key } }],
-      validation_context: { trusted_ca: { inline_string: authority.root } },
-    },
-  }
-  return {
-    listeners: [
-      {
-        name: 'judged',
-        address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
-        filter_chains: [
-          {
-            filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }],
-            transport_socket: { name: 'envoy.transport_sockets.tls', typed_config: tls },
-          },
-        ],
-      },
-    ],
-  }
+  return listener('judged', [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }], tls)
 }
 
-/** Calls with the certificate of whom they name; '' without one. Resolves to the status. */
-async function callersOf(
-  t: TestContext,
-  authority: TestAuthority,
-  port: number,
-): Promise<(call: Call, policy: number) => Promise<number>> {
-  const agents = new Map<string, Agent>()
-  for (const source of [...services, '']) {
-    const shown = source === '' ? undefined : await authority.certify({ spiffeId: spiffeIdOf(source) })
-    const identity = shown === undefined ? {} : { cert: shown.chain, key: shown.key }
-    agents.set(source, new Agent({ keepAlive: true, maxSockets: 4, rejectUnauthorized: false, ...identity }))
+/** What each caller shows; '' shows nothing. */
+async function identities(authority: TestAuthority): Promise<Map<string, SecureContextOptions>> {
+  const shown = new Map<string, SecureContextOptions>([['', {}]])
+  for (const service of services) {
+    const { chain, key } = await authority.certify({ spiffeId: spiffeIdOf(service) })
+    shown.set(service, { cert: chain, key })
   }
+  return shown
+}
+
+/** Whether a byte comes back. */
+function echoes(port: number, identity: SecureContextOptions): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false, ...identity })
+    socket.on('data', () => {
+      resolve(true)
+      socket.destroy()
+    })
+    socket.on('close', () => resolve(false))
+    socket.on('error', () => {})
+    socket.write('x')
+  })
+}
+
+/** Calls with the certificate of whom they name. Resolves to the status. */
+function callersOf(
+  t: TestContext,
+  shown: ReadonlyMap<string, SecureContextOptions>,
+  port: number,
+): (call: Call, policy: number) => Promise<number> {
+  const agents = new Map(
+    [...shown].map(([source, identity]) => [
+      source,
+      new Agent({ keepAlive: true, maxSockets: 4, rejectUnauthorized: false, ...identity }),
+    ]),
+  )
   t.after(() => {
     for (const agent of agents.values()) agent.destroy()
   })
