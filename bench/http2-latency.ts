@@ -1,8 +1,9 @@
 /**
  * Latency at a rate that all can carry: 4,000 requests/s over 8 connections of HTTP/2 in clear text, to endpoints that speak it, through
  * bare Envoy, Trimtab with everything on (as in proxy-cpu.ts), Envoy with like features, nghttpx, node:http2, and through nothing.
- * `node bench/http2-latency.ts [--seconds 4] [--rounds 5] [--rate 4000]`. Proxies on core 0, load and endpoints on core 1; rounds are
- * interleaved; of each round's percentiles the medians are told. Looks for programs as http2-proxy.ts does.
+ * `node bench/http2-latency.ts [--seconds 4] [--rounds 5] [--rate 4000] [--warm 12]`. Proxies on core 0, load and endpoints on core 1;
+ * rounds are interleaved; of each round's percentiles the medians are told, and those of the first seconds (`--warm`) for themselves: what
+ * is compiled while it runs is slow until then. Looks for programs as http2-proxy.ts does.
  *
  * What is measured: the time from the request's HEADERS leaving h2load to the end of its answer, by h2load's log. Requests go out by the
  * clock and not by answers, but in bursts (see paced-h2load.ts), so that most of them wait behind others of their burst. What a proxy adds
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '5' },
     rate: { type: 'string', default: '4000' },
+    warm: { type: 'string', default: '12' },
   },
 })
 const CONNECTIONS = 8
@@ -58,12 +60,14 @@ await contenders.add('node:http2 on both sides, bare', port => nodeHttp2(PROXY_C
 
 const load = ({ port }: Contender, seconds: number) =>
   pacedH2load(programs.h2load, { port, clients: CONNECTIONS, seconds, requestsPerSecond, folder: world.folder })
-const plan = { warmSeconds: 2, seconds: Number(values.seconds), rounds: Number(values.rounds) }
+const plan = { warmSeconds: Number(values.warm), seconds: Number(values.seconds), rounds: Number(values.rounds) }
 const [measurements = []] = await measureInRounds(contenders.all, plan, [load])
 const [without, base] = measurements as [Measurement<PacedResult>, Measurement<PacedResult>]
 tellLatency()
 console.log('')
 tellAdded()
+console.log('')
+tellFirstSeconds()
 
 function latencyUs(measurement: Measurement<PacedResult>, share: number): number {
   return medianOf(measurement, ({ load: { latenciesUs } }) => percentile(latenciesUs, share))
@@ -101,6 +105,20 @@ function cpu(measurement: Measurement<PacedResult>): [us: string, multiple: stri
   if (measurement.contender === direct) return ['', '']
   const us = medianOf(measurement, usPerRequestOf)
   return [us.toFixed(1), (us / medianOf(base, usPerRequestOf)).toFixed(2)]
+}
+
+function tellFirstSeconds(): void {
+  const us = ({ warming }: Measurement<PacedResult>, share: number) => percentile(warming.latenciesUs, share)
+  printTable(
+    [`the first ${values.warm} s after the start`, ...Object.keys(shares).flatMap(name => [`${name} us`, 'x'])],
+    measurements.map(one => [
+      one.contender.name,
+      ...Object.values(shares).flatMap(share => [
+        us(one, share).toFixed(0),
+        (us(one, share) / us(base, share)).toFixed(2),
+      ]),
+    ]),
+  )
 }
 
 function tellAdded(): void {

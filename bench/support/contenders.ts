@@ -25,6 +25,8 @@ export interface Round<Result extends LoadResult = LoadResult> {
 
 export interface Measurement<Result extends LoadResult = LoadResult> {
   contender: Contender
+  /** Of the load that it was warmed up with, the first that it saw unless others came before. */
+  warming: Result
   rounds: Round<Result>[]
 }
 
@@ -62,8 +64,10 @@ export async function measureInRounds<Result extends LoadResult>(
   { warmSeconds, seconds, rounds }: Plan,
   loads: readonly Load<Result>[],
 ): Promise<Measurement<Result>[][]> {
-  const measured = loads.map(() => contenders.map((contender): Measurement<Result> => ({ contender, rounds: [] })))
-  for (const contender of contenders) for (const load of loads) await load(contender, warmSeconds)
+  const measured = loads.map((): Measurement<Result>[] => [])
+  for (const contender of contenders)
+    for (const [index, load] of loads.entries())
+      measured[index]!.push({ contender, warming: await load(contender, warmSeconds), rounds: [] })
   for (let round = 0; round < rounds; round++)
     for (const [index, load] of loads.entries())
       for (const one of measured[index]!)
