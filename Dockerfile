@@ -9,5 +9,5 @@ COPY . .
 RUN mkdir -p /data /run/trimtab && chown node:node /data /run/trimtab
 USER node
 VOLUME /data
-ENTRYPOINT ["node", "cli/trimtab.ts"]
+ENTRYPOINT ["node", "--min-semi-space-size=8", "--v8-pool-size=1", "cli/trimtab.ts"]
 CMD ["--help"]

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import type { SnapshotLine, Upstream } from '../../protocol/snapshot.ts'
+import { nodeFlags } from '../../runtime/node-flags.ts'
 import { type Measured, PROXY_CORE, start } from '../support/process.ts'
 import type { World } from '../support/world.ts'
 
@@ -38,7 +39,7 @@ export async function trimtabCommand(world: World, shape: CommandShape): Promise
   const flags = ['--service', shape.service, '--app', at(shape.appPort ?? 9), '--app-metrics', 'none', '--snapshot', shape.snapshotFile,
     '--outbound', await any(shape.outboundPort), '--inbound', await any(shape.inboundPort), '--metrics', await any(undefined), '--admin', await any(undefined),
     '--zipkin', `${sink}/api/v2/spans`, '--collector', sink, '--log-level', 'error']
-  return [process.execPath, 'cli/trimtab.ts', 'proxy', ...flags]
+  return [process.execPath, ...nodeFlags, 'cli/trimtab.ts', 'proxy', ...flags]
 }
 
 /** Our proxy alone before one TCP port. */
@@ -49,7 +50,7 @@ export async function trimtabTcp(
   const at = (port: number) => `127.0.0.1:${port}`
   // biome-ignore format: one flag with its value
   const flags = ['--listen', at(ports.port), '--to', `tcp://${at(ports.upstream)}`, '--metrics', at(ports.metricsPort), '--admin', at(ports.adminPort), '--log-level', 'error']
-  return start([process.execPath, 'cli/trimtab.ts', 'proxy', ...flags], {
+  return start([process.execPath, ...nodeFlags, 'cli/trimtab.ts', 'proxy', ...flags], {
     core,
     ready: { host: '127.0.0.1', port: ports.port },
   })

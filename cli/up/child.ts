@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { nodeFlags } from '../../runtime/node-flags.ts'
 
 /** One process under `trimtab up`: started, watched, started again when it dies, ended for sure. */
 export interface Child {
@@ -36,7 +37,7 @@ export function child(settings: ChildSettings): Child {
 
   const spawnOnce = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      const started = spawn(process.execPath, [settings.script, ...settings.args], {
+      const started = spawn(process.execPath, [...nodeFlags, settings.script, ...settings.args], {
         stdio: ['ignore', 'pipe', 'pipe'],
         env: settings.env,
       })
