@@ -22,8 +22,22 @@ services:
     allow: [${allow}]
 `
 
+/** Two versions, of which every proxy keeps its hands off: what moves is moved by control. */
+const splitMeshFile = `mesh: shop
+services:
+  report: { allow: [] }
+  db:
+    protocol: tcp
+    versions: { v1: { weight: 50 }, v2: { weight: 50 } }
+    retries: { attempts: 0 }
+    passiveHealthCheck: { interval: 10s, maxFailures: 1000 }
+    slo: { availability: 99% }
+    shift: automatic
+    allow: [{ from: report }]
+`
+
 /** SET and GET in the inline form of Redis's protocol. */
-async function store(t: TestContext): Promise<string> {
+async function store(t: TestContext): Promise<{ address: string; close: () => void }> {
   const values = new Map<string, string>()
   const server = createServer(socket => {
     const lines = createInterface({ input: socket }).on('error', () => {})
@@ -37,7 +51,14 @@ async function store(t: TestContext): Promise<string> {
   })
   const address = await listen(server, { host: '127.0.0.1', port: 0 })
   t.after(() => server.close())
-  return formatAddress(address)
+  return { address: formatAddress(address), close: () => server.close() }
+}
+
+interface Decided {
+  action: string
+  service: string
+  to: Record<string, number>
+  reason: string
 }
 
 /** A program that tells when it is ready; gone when the test is. */
@@ -61,26 +82,26 @@ async function started(t: TestContext, args: readonly string[], env: NodeJS.Proc
   return { addresses: (JSON.parse(first[0]) as { addresses: Record<string, string> }).addresses, said: () => said }
 }
 
-test('a client reaches a TCP service through two sidecars until the mesh file says otherwise', {
-  timeout: 120_000,
-}, async t => {
+/** Control, and a way to start proxies that join it. */
+async function mesh(t: TestContext, content: string, collector: string) {
   const folder = mkdtempSync(`${tmpdir()}/trimtab-tcp-`)
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const file = `${folder}/mesh.yaml`
-  writeFileSync(file, meshFile('{ from: report }'))
-  const nowhere = ['--collector', 'http://127.0.0.1:9']
+  writeFileSync(file, content)
   const own = ['--doors', 'open-loopback', '--config', file, '--data', `${folder}/control`, '--listen', '127.0.0.1:0']
-  const control = await started(t, ['control', ...own, ...nowhere])
+  const control = await started(t, ['control', ...own, '--collector', collector])
   const api = control.addresses['api']!
   const env = { TRIMTAB_PROXY_JOIN_TOKEN: await joinTokenOf(`http://${api}`) }
   const free = ['inbound', 'outbound', 'metrics', 'admin'].flatMap(name => [`--${name}`, '127.0.0.1:0'])
-  const proxy = (...flags: string[]) =>
-    started(
-      t,
-      ['proxy', ...flags, '--control', `https://${api}`, '--app-metrics', 'none', '--log-level', 'warn', ...free],
-      env,
-    )
-  await proxy('--service', 'db', '--app', await store(t))
+  const common = ['--control', `https://${api}`, '--app-metrics', 'none', '--log-level', 'warn', ...free]
+  return { folder, file, api, proxy: (...flags: string[]) => started(t, ['proxy', ...flags, ...common], env) }
+}
+
+test('a client reaches a TCP service through two sidecars until the mesh file says otherwise', {
+  timeout: 120_000,
+}, async t => {
+  const { file, api, proxy } = await mesh(t, meshFile('{ from: report }'), 'http://127.0.0.1:9')
+  await proxy('--service', 'db', '--app', (await store(t)).address)
   const report = await proxy('--service', 'report', '--app', '127.0.0.1:9', '--upstream', 'db=0')
   const port = parseAddress(report.addresses['upstream-db']!)!
   const explained = async () =>
@@ -117,4 +138,63 @@ test('a client reaches a TCP service through two sidecars until the mesh file sa
   const late = await dial(port)
   assert.equal(await late.closed(), '')
   late.socket.destroy()
+})
+
+test('control moves connections off a version of a TCP service whose application is gone, and says why', {
+  timeout: 120_000,
+}, async t => {
+  const data = mkdtempSync(`${tmpdir()}/trimtab-tcp-`)
+  t.after(() => rmSync(data, { recursive: true, force: true }))
+  const free = ['zipkin', 'health', 'telemetry'].flatMap(name => [`--${name}`, '127.0.0.1:0'])
+  const collector = await started(t, [
+    'collector',
+    '--data',
+    data,
+    '--clickhouse',
+    'off',
+    '--log-level',
+    'error',
+    ...free,
+  ])
+  const { api, proxy } = await mesh(t, splitMeshFile, `http://${collector.addresses['zipkin']}`)
+  const [v1, v2] = [await store(t), await store(t)]
+  await proxy('--service', 'db', '--version', 'v1', '--app', v1.address)
+  await proxy('--service', 'db', '--version', 'v2', '--app', v2.address)
+  const report = await proxy('--service', 'report', '--app', '127.0.0.1:9', '--upstream', 'db=0')
+  const port = parseAddress(report.addresses['upstream-db']!)!
+  const isServed = async (): Promise<boolean> => {
+    const client = await dial(port)
+    client.send('GET trip\r\n')
+    const said = await Promise.race([client.until('$0\r\n'), client.closed()])
+    client.socket.destroy()
+    return said !== ''
+  }
+  const servedOf = async (count: number): Promise<number> => {
+    const served = await Promise.all(Array.from({ length: count }, isServed))
+    return served.filter(Boolean).length
+  }
+  await until(
+    'both versions',
+    () => servedOf(20),
+    served => served === 20,
+  )
+
+  v2.close()
+  const decisions = async () => {
+    await servedOf(20)
+    const answer = await fetch(`http://${api}/v1/decisions`)
+    return ((await answer.json()) as { decisions: Decided[] }).decisions
+  }
+  const isShift = ({ action, service }: Decided) => action === 'shift' && service === 'db'
+  const told = await until('a shift', decisions, all => all.some(isShift))
+
+  const { to, reason } = told.find(isShift)!
+  assert.deepEqual(to, { v1: 50, v2: 0 })
+  assert.match(reason, /v2.* fail/)
+  await until(
+    'the weights at the caller',
+    () => servedOf(20),
+    served => served === 20,
+  )
+  assert.equal(await servedOf(40), 40)
 })
