@@ -20,6 +20,20 @@ export interface FamilyValue {
   exemplar?: { labelSet: Record<string, string>; value: number; timestamp: number }
 }
 
+/** Makes families that have one value for each item, of items that are the same for all of them. */
+export function familiesOf<Item>(
+  items: () => readonly Item[],
+  labelsOf: (item: Item) => Record<string, string>,
+  prefix = '',
+): (name: string, type: ComputedFamily['type'], help: string, value: (item: Item) => number) => ComputedFamily {
+  return (name, type, help, value) => ({
+    name: prefix + name,
+    type,
+    help,
+    values: () => items().map(item => ({ labels: labelsOf(item), value: value(item) })),
+  })
+}
+
 /** The registry of a proxy, in OpenMetrics form: exemplars and all; the merged endpoint translates. */
 export function proxyRegistry(families: readonly ComputedFamily[]): Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE> {
   const registry = new Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE>()
@@ -43,17 +57,8 @@ function asMetric(family: ComputedFamily): Metric {
 
 /** Families of what passed through: Envoy's names and labels. */
 export function trafficFamilies(traffic: Traffic, localCluster: string): ComputedFamily[] {
-  const perCluster = (value: (totals: Totals) => number) => () =>
-    [...traffic.totals.values()].map(totals => ({
-      labels: clusterLabels(totals.service, totals.version, localCluster),
-      value: value(totals),
-    }))
-  const cluster = (
-    name: string,
-    type: ComputedFamily['type'],
-    help: string,
-    value: (totals: Totals) => number,
-  ): ComputedFamily => ({ name: `envoy_cluster_upstream_rq_${name}`, help, type, values: perCluster(value) })
+  const labelsOf = ({ service, version }: Totals) => clusterLabels(service, version, localCluster)
+  const cluster = familiesOf(() => [...traffic.totals.values()], labelsOf, 'envoy_cluster_upstream_rq_')
   const downstreamLabels = { envoy_http_conn_manager_prefix: 'public_listener', local_cluster: localCluster }
   return [
     cluster('total', 'counter', 'Requests sent to an upstream.', totals => totals.requests),

@@ -1,7 +1,7 @@
 import { limitNameOutside } from '../http2/limit-names.ts'
 import type { Http2Limits } from '../http2/limits.ts'
 import type { Http2Stats } from '../http2/stats.ts'
-import type { ComputedFamily } from './families.ts'
+import { type ComputedFamily, familiesOf } from './families.ts'
 import type { ListenerCounts } from './upstream-families.ts'
 
 type Limit = keyof Http2Limits
@@ -40,17 +40,7 @@ const envoyLimits: Record<string, { help: string; limits: readonly Limit[] }> = 
 /** Families of HTTP/2 on the listeners: Envoy's names, and ours for each limit by its own. */
 export function http2Families(listeners: () => readonly ListenerCounts[], localCluster: string): ComputedFamily[] {
   const labelsOf = ({ name }: ListenerCounts) => ({ envoy_listener_address: name, local_cluster: localCluster })
-  const of = (
-    name: string,
-    type: ComputedFamily['type'],
-    help: string,
-    value: (listener: ListenerCounts) => number,
-  ): ComputedFamily => ({
-    name,
-    type,
-    help,
-    values: () => listeners().map(listener => ({ labels: labelsOf(listener), value: value(listener) })),
-  })
+  const of = familiesOf(listeners, labelsOf)
   const envoy = (name: string, help: string, value: (stats: Http2Stats) => number): ComputedFamily =>
     of(`envoy_http2_${name}`, 'unknown', help, ({ stats }) => value(stats.http2))
   return [

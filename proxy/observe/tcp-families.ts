@@ -1,6 +1,6 @@
 import type { TcpStats } from '../accept/stats.ts'
 import type { ConnectionTotals, ConnectionTraffic, TimeTotals } from './connection-traffic.ts'
-import { type ComputedFamily, clusterLabels, type FamilyValue } from './families.ts'
+import { type ComputedFamily, clusterLabels, type FamilyValue, familiesOf } from './families.ts'
 import { timeBoundsMs } from './time-bounds.ts'
 import type { ClusterView, ListenerCounts } from './upstream-families.ts'
 
@@ -20,21 +20,10 @@ export function tcpFamilies(
 }
 
 function downstreamFamilies(listeners: () => readonly ListenerCounts[], localCluster: string): ComputedFamily[] {
-  const of = (
-    name: string,
-    type: ComputedFamily['type'],
-    help: string,
-    value: (tcp: TcpStats) => number,
-  ): ComputedFamily => ({
-    name,
-    type,
-    help,
-    values: () =>
-      listeners().map(({ name: prefix, stats }) => ({
-        labels: { envoy_tcp_prefix: prefix, local_cluster: localCluster },
-        value: value(stats.tcp),
-      })),
-  })
+  const labelsOf = ({ name }: ListenerCounts) => ({ envoy_tcp_prefix: name, local_cluster: localCluster })
+  const family = familiesOf(listeners, labelsOf)
+  const of = (name: string, type: ComputedFamily['type'], help: string, value: (tcp: TcpStats) => number) =>
+    family(name, type, help, ({ stats }) => value(stats.tcp))
   return [
     of('envoy_tcp_downstream_cx_total', 'counter', 'TCP connections taken.', tcp => tcp.cxTotal),
     of('trimtab_tcp_downstream_cx_active', 'gauge', 'TCP connections open.', tcp => tcp.cxActive),
@@ -51,25 +40,17 @@ function downstreamFamilies(listeners: () => readonly ListenerCounts[], localClu
 }
 
 function upstreamByteFamilies(clusters: () => readonly ClusterView[], localCluster: string): ComputedFamily[] {
-  const of = (
-    name: string,
-    type: ComputedFamily['type'],
-    help: string,
-    value: (tcp: ClusterView['stats']['tcp']) => number,
-  ): ComputedFamily => ({
-    name: `envoy_cluster_upstream_cx_${name}`,
-    type,
-    help,
-    values: () =>
-      clusters().map(({ stats }) => ({
-        labels: clusterLabels(stats.name, '', localCluster),
-        value: value(stats.tcp),
-      })),
-  })
+  const labelsOf = ({ stats }: ClusterView) => clusterLabels(stats.name, '', localCluster)
+  const of = familiesOf(clusters, labelsOf, 'envoy_cluster_upstream_cx_')
   return [
-    of('rx_bytes_total', 'counter', 'Bytes of TCP connections that endpoints sent.', tcp => tcp.rxBytes),
-    of('tx_bytes_total', 'counter', 'Bytes of TCP connections sent to endpoints.', tcp => tcp.txBytes),
-    of('idle_timeout', 'unknown', 'TCP connections through which nothing passed too long.', tcp => tcp.idleTimeout),
+    of('rx_bytes_total', 'counter', 'Bytes of TCP connections that endpoints sent.', ({ stats }) => stats.tcp.rxBytes),
+    of('tx_bytes_total', 'counter', 'Bytes of TCP connections sent to endpoints.', ({ stats }) => stats.tcp.txBytes),
+    of(
+      'idle_timeout',
+      'unknown',
+      'TCP connections through which nothing passed too long.',
+      ({ stats }) => stats.tcp.idleTimeout,
+    ),
   ]
 }
 

@@ -1,7 +1,7 @@
 import type { ListenerStats } from '../accept/stats.ts'
 import { limitNameOutside } from '../http2/limit-names.ts'
 import type { ClusterStats, EndpointStats } from '../send/stats.ts'
-import { type ComputedFamily, clusterLabels, type FamilyValue } from './families.ts'
+import { type ComputedFamily, clusterLabels, type FamilyValue, familiesOf } from './families.ts'
 import type { SpanCounters } from './span-shipper.ts'
 import type { TraceCounters } from './trace.ts'
 
@@ -12,18 +12,10 @@ export interface ClusterView {
 
 /** Families of connections, limits, the local fuse and membership, per upstream service: Envoy's names. */
 export function upstreamFamilies(clusters: () => readonly ClusterView[], localCluster: string): ComputedFamily[] {
-  const of = (
-    name: string,
-    type: ComputedFamily['type'],
-    help: string,
-    value: (stats: ClusterStats) => number,
-  ): ComputedFamily => ({
-    name: `envoy_cluster_${name}`,
-    type,
-    help,
-    values: () =>
-      clusters().map(({ stats }) => ({ labels: clusterLabels(stats.name, '', localCluster), value: value(stats) })),
-  })
+  const labelsOf = ({ stats }: ClusterView) => clusterLabels(stats.name, '', localCluster)
+  const family = familiesOf(clusters, labelsOf, 'envoy_cluster_')
+  const of = (name: string, type: ComputedFamily['type'], help: string, value: (stats: ClusterStats) => number) =>
+    family(name, type, help, ({ stats }) => value(stats))
   return [
     of('upstream_rq_active', 'gauge', 'Tries under way.', stats => stats.rqActive),
     of('upstream_rq_pending_active', 'gauge', 'Requests that wait for a connection.', stats => stats.rqPending),

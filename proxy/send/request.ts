@@ -103,7 +103,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     const endpoint = membership.pick(this.#version, exchange.pinned, this.#tried, nowMs, context.random)
     if (endpoint === undefined) {
       stats.rqNoHealthyUpstream++
-      this.#refuse(failure('UH', this.#whyNoEndpoint()), nowMs)
+      this.#refuse(failure('UH', this.#cluster.whyNoEndpoint(exchange.pinned ? this.#version : '')), nowMs)
       return
     }
     this.#endpoint = endpoint
@@ -116,10 +116,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     exchange.endpointAddress = endpoint.address
     exchange.version = endpoint.version
     exchange.attempts++
-    stats.rqTotal++
-    stats.rqActive++
-    endpoint.stats.rqTotal++
-    endpoint.stats.rqActive++
+    this.#cluster.beginTry(endpoint)
     this.#apply(endpoint, false, nowMs)
   }
 
@@ -181,8 +178,7 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     const endpoint = this.#endpoint
     if (endpoint === undefined) return
     this.#endpoint = undefined
-    endpoint.stats.rqActive--
-    this.#cluster.stats.rqActive--
+    this.#cluster.endTry(endpoint)
     if (this.#probe && !this.#judged) this.#cluster.releaseProbe(endpoint)
   }
 
@@ -489,14 +485,6 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
 
   #whyUnfit({ address }: Endpoint): string {
     return `${this.#cluster.name} at ${address} speaks HTTP/2 without extended CONNECT (RFC 8441): no WebSocket can be carried there`
-  }
-
-  #whyNoEndpoint(): string {
-    const { name, membership } = this.#cluster
-    const total = membership.endpoints.size
-    if (total === 0) return `${name} has no endpoint: is an instance of it running and registered?`
-    const which = this.#exchange.pinned ? `version ${this.#version} of ${name}` : name
-    return `no endpoint of ${which} can be used now (${membership.healthy} of ${total} healthy): see /clusters for each one's state`
   }
 }
 

@@ -62,7 +62,7 @@ export class TcpPassage implements Passage, DialOwner, RelayOwner {
     const endpoint = membership.pick(connection.version, false, this.#tried, nowMs, context.random)
     if (endpoint === undefined) {
       stats.rqNoHealthyUpstream++
-      this.#refuse(failure('UH', this.#whyNoEndpoint()))
+      this.#refuse(failure('UH', this.#cluster.whyNoEndpoint('')))
       return
     }
     const { maxConnections, maxPending } = upstream.limits
@@ -86,10 +86,7 @@ export class TcpPassage implements Passage, DialOwner, RelayOwner {
     connection.endpointAddress = endpoint.address
     connection.version = endpoint.version
     connection.attempts++
-    stats.rqTotal++
-    stats.rqActive++
-    endpoint.stats.rqTotal++
-    endpoint.stats.rqActive++
+    this.#cluster.beginTry(endpoint)
   }
 
   #overflow(endpoint: Endpoint, said: string): void {
@@ -264,19 +261,11 @@ export class TcpPassage implements Passage, DialOwner, RelayOwner {
     const endpoint = this.#endpoint
     if (endpoint === undefined) return
     this.#endpoint = undefined
-    endpoint.stats.rqActive--
-    this.#cluster.stats.rqActive--
+    this.#cluster.endTry(endpoint)
     this.#cluster.stats.rqCompleted++
   }
 
   #at({ version, address }: Endpoint): string {
     return `${this.#cluster.name} ${version} at ${address}`
-  }
-
-  #whyNoEndpoint(): string {
-    const { name, membership } = this.#cluster
-    const total = membership.endpoints.size
-    if (total === 0) return `${name} has no endpoint: is an instance of it running and registered?`
-    return `no endpoint of ${name} can be used now (${membership.healthy} of ${total} healthy): see /clusters for each one's state`
   }
 }

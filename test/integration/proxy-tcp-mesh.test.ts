@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { test } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import type { Intentions } from '../../protocol/intentions.ts'
-import { type Address, listen, parseAddress } from '../../runtime/address.ts'
+import { type Address, parseAddress } from '../../runtime/address.ts'
 import { testAuthority } from '../support/certificates.ts'
 import { fakeControl } from '../support/fake-control.ts'
 import { type RunningProxy, statOf } from '../support/mesh-pair.ts'
 import { adminOf } from '../support/mesh-proxy.ts'
+import { addressOfNobody } from '../support/nobody.ts'
 import { dial, type Origin, origin } from '../support/proxy-sockets.ts'
+import { retriesAtOnce } from '../support/tcp-harness.ts'
 import { everybodyMay, only, ruleFor, tcpPair } from '../support/tcp-pair.ts'
 import { until } from '../support/until.ts'
 
@@ -329,7 +331,7 @@ test('a connection more than the limit allows is closed and counted', async t =>
 
 test('a host that takes no connection costs a try: another one carries it', async t => {
   const { db, report, port, way } = await tcpPair(t, await fakeControl(), await echo())
-  const nobody = await closedPort()
+  const nobody = await addressOfNobody()
   way({ retries: retryOnce }, [nobody, db.addresses['inbound']!])
   await until(
     'both endpoints',
@@ -343,23 +345,7 @@ test('a host that takes no connection costs a try: another one carries it', asyn
   assert.ok((await statOf(report, 'envoy_cluster_upstream_cx_connect_fail', 'db')) >= 1)
 })
 
-const retryOnce = {
-  attempts: 1,
-  on: ['connect-failure' as const],
-  statusCodes: [],
-  perTryTimeoutMs: 0,
-  budget: 1,
-  budgetPerSecond: 100,
-  backoffBaseMs: 0,
-  backoffMaxMs: 0,
-}
-
-async function closedPort(): Promise<string> {
-  const server = createServer()
-  const { host, port } = await listen(server, { host: '127.0.0.1', port: 0 })
-  await new Promise(resolve => server.close(resolve))
-  return `${host}:${port}`
-}
+const retryOnce = { ...retriesAtOnce, attempts: 1, on: ['connect-failure' as const] }
 
 test('a proxy that drains takes no new connection, lets those that stand go on, and cuts them when the time is over', async t => {
   const { report, port } = await tcpPair(t, await fakeControl(), await echo())

@@ -1,33 +1,16 @@
 import assert from 'node:assert/strict'
-import { createServer, Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { test } from 'node:test'
-import { formatAddress, listen } from '../../runtime/address.ts'
 import { manualClock } from '../support/manual-clock.ts'
+import { addressOfNobody } from '../support/nobody.ts'
 import { upstreamOf } from '../support/proxy-harness.ts'
 import { dial, origin } from '../support/proxy-sockets.ts'
-import { tcpHarness } from '../support/tcp-harness.ts'
+import { retriesAtOnce, tcpHarness } from '../support/tcp-harness.ts'
 import { until } from '../support/until.ts'
 
 const tcp = { protocol: 'tcp' as const }
 const IDLE_MS = 3_600_000
-const retries = {
-  attempts: 2,
-  on: [],
-  statusCodes: [],
-  perTryTimeoutMs: 0,
-  budget: 1,
-  budgetPerSecond: 100,
-  backoffBaseMs: 0,
-  backoffMaxMs: 0,
-}
-
-/** An address at which nobody listens. */
-async function nobody(): Promise<string> {
-  const server = createServer()
-  const address = await listen(server, { host: '127.0.0.1', port: 0 })
-  await new Promise(resolve => server.close(resolve))
-  return formatAddress(address)
-}
+const retries = { ...retriesAtOnce, attempts: 2 }
 
 test('a connection through which nothing passes is closed after the idle time, and not before', async t => {
   const app = await origin(wire => wire.send('hello'))
@@ -118,7 +101,7 @@ test('a far end that resets the connection before it said anything has denied it
 test('a host that takes no connection is left for another at once, and judged', async t => {
   const app = await origin(wire => wire.send('hello'))
   t.after(() => app.close())
-  const endpoints = [await nobody(), app.address]
+  const endpoints = [await addressOfNobody(), app.address]
   const fuse = {
     intervalMs: 1000,
     maxFailures: 1,
@@ -146,7 +129,7 @@ test('a host that takes no connection is left for another at once, and judged', 
 })
 
 test('without a try left the client sees an end, and what is told is the last failure', async t => {
-  const upstream = upstreamOf([await nobody()], { ...tcp, retries: { ...retries, attempts: 1 } })
+  const upstream = upstreamOf([await addressOfNobody()], { ...tcp, retries: { ...retries, attempts: 1 } })
   const { listener, attempts, taken, connections } = await tcpHarness(t, upstream)
   const client = await dial(listener.address)
 

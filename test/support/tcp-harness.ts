@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test'
-import type { Upstream } from '../../protocol/snapshot.ts'
+import type { Retries, Upstream } from '../../protocol/snapshot.ts'
 import { createListener, type Listener } from '../../proxy/accept/listener.ts'
 import type { ListenerLimits } from '../../proxy/accept/settings.ts'
 import type { Attempt, Direction } from '../../proxy/exchange.ts'
@@ -8,6 +8,18 @@ import type { Taken, TcpConnection, TcpStage } from '../../proxy/tcp/connection.
 import { type Clock, systemClock } from '../../runtime/clock.ts'
 import { silentLog } from '../../runtime/log.ts'
 import type { ManualClock } from './manual-clock.ts'
+
+/** A retry waits for nothing, and there is always budget for it. */
+export const retriesAtOnce: Retries = {
+  attempts: 1,
+  on: [],
+  statusCodes: [],
+  perTryTimeoutMs: 0,
+  budget: 1,
+  budgetPerSecond: 100,
+  backoffBaseMs: 0,
+  backoffMaxMs: 0,
+}
 
 export interface TcpHarness {
   readonly listener: Listener
