@@ -1,3 +1,4 @@
+import { joinTokenOf, withoutJoinToken } from '../credentials/join-token.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { settingsOrExit, usageError } from '../runtime/command.ts'
 import { runUntilSignal } from '../runtime/lifecycle.ts'
@@ -5,7 +6,6 @@ import { createLog } from '../runtime/log.ts'
 import type { Invocation } from '../runtime/settings.ts'
 import { startApp } from './app-process.ts'
 import { program, roleOf, settings } from './config.ts'
-import { joinTokenOf, withoutJoinToken } from './join-token.ts'
 
 /** Past the drain: reports, spans and files get this long to be closed. */
 const CLOSE_MS = 1500

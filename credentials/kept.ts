@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Type from 'typebox'
-import { IssuedCertificate } from '../../protocol/identity.ts'
-import { readerOf } from '../../protocol/read.ts'
+import { IssuedCertificate } from '../protocol/identity.ts'
+import { readerOf } from '../protocol/read.ts'
 import type { Issued } from './credentials.ts'
 import { whyNotOurs } from './issued.ts'
 

@@ -1,9 +1,9 @@
 import type { SecureVersion } from 'node:tls'
-import type { Identity, JoinToken } from '../../protocol/identity.ts'
-import { writeJoinToken } from '../../protocol/identity.ts'
-import type { Clock } from '../../runtime/clock.ts'
-import type { Log } from '../../runtime/log.ts'
-import { occasionalLog } from '../occasional-log.ts'
+import type { Identity, JoinToken } from '../protocol/identity.ts'
+import { writeJoinToken } from '../protocol/identity.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import { occasionalLog } from '../runtime/occasional-log.ts'
 import { type Asked, fetchRoots, requestCertificate } from './authority.ts'
 import {
   type Credentials,

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { test } from 'node:test'
+import { JOIN_TOKEN_VARIABLE, joinTokenOf, withoutJoinToken } from '../../../credentials/join-token.ts'
 import { writeJoinToken } from '../../../protocol/identity.ts'
-import { JOIN_TOKEN_VARIABLE, joinTokenOf, withoutJoinToken } from '../../../proxy/join-token.ts'
 
 const token = { id: 'token-one', secret: 's'.repeat(43), pin: 'p'.repeat(43) }
 

@@ -6,11 +6,11 @@ import {
   IssuedCertificate,
   type JoinToken,
   TrustedRoots,
-} from '../../protocol/identity.ts'
-import { readerOf } from '../../protocol/read.ts'
-import { shortText } from '../../runtime/short-text.ts'
-import { uriNames, whyUnfit } from '../peer-certificate.ts'
-import { sentenceOf, TlsRefusal } from '../tls-faults.ts'
+} from '../protocol/identity.ts'
+import { readerOf } from '../protocol/read.ts'
+import { shortText } from '../runtime/short-text.ts'
+import { sentenceOf, TlsRefusal } from '../runtime/tls-faults.ts'
+import { uriNames, whyUnfit } from './peer-certificate.ts'
 
 /** Control's certificate authority as a proxy asks it. Each question has its own connection: there are two an hour. */
 

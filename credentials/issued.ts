@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { type IssuedCertificate, serviceOfSpiffeId } from '../../protocol/identity.ts'
-import { uriNames } from '../peer-certificate.ts'
+import { type IssuedCertificate, serviceOfSpiffeId } from '../protocol/identity.ts'
+import { uriNames } from './peer-certificate.ts'
 
 /** Why a certificate is not for this proxy: another key, another service, no certificate at all; undefined: it is. */
 export function whyNotOurs(issued: IssuedCertificate, keyPem: string, service: string): string | undefined {
