@@ -12,7 +12,7 @@ export interface Issued extends IssuedCertificate {
   receivedMs: number
 }
 
-/** Who this proxy is and whom it trusts, as one value that never changes: a renewal makes another one. */
+/** Who this program is and whom it trusts, as one value that never changes: a renewal makes another one. */
 export interface Credentials {
   readonly spiffeId: string
   readonly trustDomain: string

@@ -7,6 +7,8 @@ import type { Invocation } from '../runtime/settings.ts'
 import { startApp } from './app-process.ts'
 import { program, roleOf, settings } from './config.ts'
 
+/** Where the token is when no file is named. */
+const JOIN_TOKEN_VARIABLE = 'TRIMTAB_PROXY_JOIN_TOKEN'
 /** Past the drain: reports, spans and files get this long to be closed. */
 const CLOSE_MS = 1500
 
@@ -15,7 +17,7 @@ export async function proxyCommand(invocation: Invocation): Promise<void> {
   const { values, operands } = settingsOrExit(program, settings, invocation)
   const role = roleOf(values)
   if (role.kind === 'unclear') usageError(program.name, `${role.reason} (see ${program.name} --help)`)
-  const joined = joinTokenOf(values.joinTokenFile, invocation.env)
+  const joined = joinTokenOf(values.joinTokenFile, JOIN_TOKEN_VARIABLE, invocation.env)
   if (joined.status === 'invalid') usageError(program.name, joined.reason)
   const log = createLog({ program: 'proxy', level: values.logLevel, format: values.logFormat })
   const start = async () => {
@@ -35,7 +37,7 @@ export async function proxyCommand(invocation: Invocation): Promise<void> {
 
 /** Starts the application; its end is the proxy's end and its exit code ours. On our own end it is told first, and drained with us. */
 function besideApp(proxy: { close(): Promise<void> }, command: readonly string[]): { close(): Promise<void> } {
-  const app = startApp(command, withoutJoinToken(process.env))
+  const app = startApp(command, withoutJoinToken(JOIN_TOKEN_VARIABLE, process.env))
   let closing = false
   void app.ended.then(async code => {
     if (closing) return
