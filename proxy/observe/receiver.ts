@@ -1,5 +1,4 @@
-import type { buildConnector } from 'undici'
-import { Agent } from 'undici'
+import { Agent, type buildConnector } from 'undici'
 
 /** Who gets spans or reports. */
 export interface Receiver {
@@ -34,7 +33,8 @@ export function renewableAgent(options: Agent.Options, connectTimeoutMs: number)
       const last = current
       current = make(connector)
       leaving.add(last)
-      void last.close().finally(() => leaving.delete(last))
+      const left = () => void leaving.delete(last)
+      last.close().then(left, left)
     },
     async destroy() {
       await Promise.all([current, ...leaving].map(agent => agent.destroy()))
