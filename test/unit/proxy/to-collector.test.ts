@@ -28,7 +28,9 @@ test('without a certificate nothing is sent to an https collector, and the failu
   const { reports } = receiversOf({ spansUrl: undefined, collectorUrl: 'https://c:9411' }, undefined, Date.now)
 
   const failure = await new Promise<Error | null>(resolve =>
-    reports!.connector!({ hostname: 'c', host: 'c:9411', protocol: 'https:', port: '9411' }, error => resolve(error)),
+    reports!.connector!({ hostname: 'c', host: 'c:9411', protocol: 'https:', port: '9411' }, (...[error]) =>
+      resolve(error),
+    ),
   )
 
   assert.match(failure!.message, /this proxy has no certificate: give it the https address of control and a join token/)
