@@ -1,6 +1,5 @@
 import { connectionToCollector, meshConnector } from '../credentials/connection.ts'
-import type { Credentials } from '../credentials/credentials.ts'
-import type { Renewal } from '../credentials/renewal.ts'
+import type { Credentials, CredentialsInForce } from '../credentials/credentials.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Receiver } from './observe/receiver.ts'
 import type { TrafficReport } from './observe/report.ts'
@@ -22,7 +21,7 @@ export interface Receivers {
  */
 export function receiversOf(
   { spansUrl, collectorUrl }: { spansUrl: string | undefined; collectorUrl: string | undefined },
-  identity: Renewal | undefined,
+  identity: CredentialsInForce | undefined,
   wall: () => number,
 ): Receivers {
   const options = () => {
@@ -33,12 +32,11 @@ export function receiversOf(
       )
     return connectionToCollector(own, own, wall)
   }
-  const receiver = (url: string | undefined): Receiver | undefined =>
-    url === undefined
-      ? undefined
-      : isOfCollector(url, collectorUrl)
-        ? { url, connector: meshConnector(options, CONNECT_TIMEOUT_MS) }
-        : { url, connector: undefined }
+  const receiver = (url: string | undefined): Receiver | undefined => {
+    if (url === undefined) return undefined
+    const connector = isOfCollector(url, collectorUrl) ? meshConnector(options, CONNECT_TIMEOUT_MS) : undefined
+    return { url, connector }
+  }
   return { spans: receiver(spansUrl), reports: receiver(collectorUrl) }
 }
 
@@ -52,7 +50,7 @@ function isOfCollector(url: string, collectorUrl: string | undefined): boolean {
  * no longer. Nothing that is under way is cut.
  */
 export function renewConnections(
-  identity: Renewal | undefined,
+  identity: CredentialsInForce | undefined,
   connections: readonly Pick<SpanShipper | TrafficReport, 'reconnect'>[],
   { clock, random }: { clock: Clock; random: () => number },
 ): { close(): void } {

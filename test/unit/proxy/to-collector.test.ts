@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { receiversOf } from '../../../proxy/to-collector.ts'
+import { type Credentials, credentialsInForce } from '../../../credentials/credentials.ts'
+import { receiversOf, renewConnections } from '../../../proxy/to-collector.ts'
+import { manualClock } from '../../support/manual-clock.ts'
 
 const receivers = (spansUrl: string | undefined, collectorUrl: string | undefined) => {
   const { spans, reports } = receiversOf({ spansUrl, collectorUrl }, undefined, Date.now)
@@ -34,4 +36,29 @@ test('without a certificate nothing is sent to an https collector, and the failu
   )
 
   assert.match(failure!.message, /this proxy has no certificate: give it the https address of control and a join token/)
+})
+
+test('connections are made anew when the certificate is another or a root goes, within two seconds; a root that comes changes nothing', () => {
+  // arrange
+  const clock = manualClock()
+  const identity = credentialsInForce()
+  const now = (chainPem: string, ...roots: string[]) => identity.replace({ chainPem, roots } as unknown as Credentials)
+  let renewed = 0
+  now('first', 'old')
+  const connection = { reconnect: () => renewed++ }
+  renewConnections(identity, [connection], { clock, random: () => 0.5 })
+  const renewedAfter = (ms: number) => {
+    renewed = 0
+    clock.advance(ms)
+    return renewed
+  }
+  // act and assert
+  now('first', 'old', 'new')
+  assert.equal(renewedAfter(10_000), 0, 'a root came')
+  now('second', 'old', 'new')
+  assert.equal(renewedAfter(999), 0, 'not everybody in one moment')
+  assert.equal(renewedAfter(1), 1, 'the certificate is another')
+  now('second', 'new')
+  assert.equal(renewedAfter(1000), 1, 'a root went')
+  assert.equal(renewedAfter(10_000), 0)
 })
