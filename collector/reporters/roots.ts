@@ -29,7 +29,7 @@ export interface RootsSource {
 
 const ANSWER_BYTES_MAX = 1024 * 1024
 const ASK_EVERY_MS = 10_000
-/** While nothing was heard yet, and at most this often when a proof leads to an unknown root. */
+/** While something is wrong, and at most this often when a proof leads to an unknown root. */
 const ASK_SOON_MS = 1000
 
 const readRoots = readerOf(TrustedRoots, ANSWER_BYTES_MAX)
@@ -59,7 +59,7 @@ export function trustedRoots(source: RootsSource, clock: Clock): Roots {
     return asking ?? Promise.resolve()
   }
   const stop = clock.every(ASK_SOON_MS, () => {
-    if (source.known().length === 0 || clock.now() - askedMs >= ASK_EVERY_MS) void refresh()
+    if (problem !== '' || clock.now() - askedMs >= ASK_EVERY_MS) void refresh()
   })
   void refresh()
   return {

@@ -339,7 +339,13 @@ test('--tls strict refuses clear text with what to do, and takes spans of applic
   }
   assert.deepEqual(secure, { status: 202, text: '' })
   assert.equal((await fetch(`http://${health}/health`)).status, 200)
-  assert.equal((await fetch(`http://${health}/ready`)).status, 200)
+  const ready = await until(
+    'all well',
+    async () => await (await fetch(`http://${health}/ready`)).text(),
+    text => text.startsWith('{"ready":true') && !text.includes('"ok":false'),
+    5000,
+  )
+  assert.match(ready, /"identity":\{"ok":true,"detail":"spiffe:\/\/demo\.mesh\/collector until /)
   assert.equal(await sumOf(at, 'clear_text_requests_total', 'route="/api/v2/spans",outcome="refused"'), 2)
 })
 
