@@ -13,7 +13,9 @@ interface Import {
 
 const programs = ['proxy', 'collector', 'control']
 const outermost = ['test', 'bench', 'demo', 'cli', 'scripts']
-const files = globSync('{proxy,collector,control,protocol,runtime,credentials,cli,dashboards,demo,test,bench,scripts}/**/*.ts')
+const files = globSync(
+  '{proxy,collector,control,protocol,runtime,credentials,cli,dashboards,demo,test,bench,scripts}/**/*.ts',
+)
   .filter(file => !file.includes('node_modules'))
   .sort()
 const imports: Import[] = files.flatMap(file => importsOf(file))
