@@ -135,7 +135,8 @@ export const settings = {
   },
   advertise: {
     flag: '--advertise <address>',
-    describe: 'address that other proxies are told, when it is not the one it listens on',
+    describe:
+      'address that other proxies are told, when it is not the one it listens on; of one that listens on every address (0.0.0.0), that from which it reaches control',
     read: address,
     group: where,
   },
@@ -321,10 +322,12 @@ function metricsUrl(given: string): string {
 }
 
 /** What the proxy is to be, or why the settings do not say. */
-export type Role =
+/** Of a proxy that control knows. */
+export type MeshRole =
   | { kind: 'sidecar'; service: string; app: { host: string; port: number } }
   | { kind: 'gateway'; service: string; listen: { host: string; port: number } }
-  | { kind: 'alone'; service: string; listen: { host: string; port: number }; to: Target }
+
+export type Role = MeshRole | { kind: 'alone'; service: string; listen: { host: string; port: number }; to: Target }
 
 export function roleOf(values: ProxySettings): Role | { kind: 'unclear'; reason: string } {
   if (values.to !== undefined) {
