@@ -22,7 +22,7 @@ export const CLOSED = 6
 const NO_BYTES = Buffer.alloc(0)
 
 export interface IntakeOwner {
-  /** A request's head; what is behind it is to be said before this returns: expectBody, or expectAnswer. */
+  /** A request's head. What comes behind it is to be said before anybody answers: expectBody, expectAnswer or expectClose. */
   onRequest(head: RequestHead): void
   /** A piece of a request's body, or of a tunnel. False: it is to wait with the next, until `resume`. */
   onBytes(bytes: Buffer): boolean

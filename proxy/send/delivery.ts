@@ -23,7 +23,10 @@ const STALE_MAX = 3
 /** Without a deadline, the longest Retry-After that is waited for. */
 const RETRY_AFTER_MAX_MS = 10_000
 
-/** Hands a request over from its beginning, again and again. It is the body with a way to go, rather than an object beside it. */
+/**
+ * Hands a request over from its beginning, again and again. It is the body's object with more to know, because there is one for each request:
+ * two would cost every request, to spare the reader a word.
+ */
 export class Delivery extends RequestBody {
   /** The whole request was given to the carrier. */
   sent = false
@@ -68,10 +71,6 @@ export class Delivery extends RequestBody {
     // What may never be sent again need not be kept.
     if (!carrier.mayRefuse && !this.#maySendTwice) this.forget()
     if (!this.sent) this.resume()
-  }
-
-  get #now(): number {
-    return this.#cluster.context.clock.now()
   }
 
   /** The head of a CONNECT: what follows is the tunnel's. */
@@ -128,6 +127,10 @@ export class Delivery extends RequestBody {
   letGo(): void {
     this.coming = undefined
     this.carrier = undefined
+  }
+
+  get #now(): number {
+    return this.#cluster.context.clock.now()
   }
 
   // ---- again
