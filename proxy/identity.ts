@@ -1,7 +1,8 @@
 import { hostname } from 'node:os'
 import type { Registration } from '../protocol/snapshot.ts'
 import { formatAddress, isAnyHost, parseAddress } from '../runtime/address.ts'
-import type { MeshRole, ProxySettings, Role } from './config.ts'
+import type { ProxySettings } from './config.ts'
+import type { MeshRole, Role } from './role.ts'
 
 /** Who this proxy is, in every span, report and metric. */
 export interface Self {

@@ -4,8 +4,9 @@ import { runUntilSignal } from '../runtime/lifecycle.ts'
 import { createLog } from '../runtime/log.ts'
 import type { Invocation } from '../runtime/settings.ts'
 import { startApp } from './app-process.ts'
-import { program, roleOf, settings } from './config.ts'
+import { program, settings } from './config.ts'
 import { joinTokenOf, withoutJoinToken } from './join-token.ts'
+import { roleOf } from './role.ts'
 
 /** Past the drain: reports, spans and files get this long to be closed. */
 const CLOSE_MS = 1500
