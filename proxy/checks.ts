@@ -1,5 +1,5 @@
 import type { Checks } from '../runtime/ops.ts'
-import type { Role } from './config.ts'
+import type { Role } from './role.ts'
 import type { Policy } from './route/policy.ts'
 
 /** What /ready looks at. Only what stops requests is required: without control, collector or a full disk, traffic flows. */

@@ -1,5 +1,4 @@
 import type { JoinToken } from '../protocol/identity.ts'
-import { parseAddress } from '../runtime/address.ts'
 import {
   address,
   commonSettings,
@@ -15,6 +14,7 @@ import {
 import { type ProgramDescription, type Reader, SettingError, type ValuesOf } from '../runtime/settings.ts'
 import { http2Limit } from './http2-limit-setting.ts'
 import { DEFAULT_HTTP2_UPSTREAM } from './send/http2-settings.ts'
+import { target } from './target.ts'
 
 export const program: ProgramDescription = {
   name: 'trimtab proxy',
@@ -38,35 +38,6 @@ const upstreamPort: Reader<{ service: string; port: number }> = given => {
   const match = /^([a-z0-9][a-z0-9-]*)=(\d{1,5})$/.exec(given)
   if (!match || Number(match[2]) > 65_535) throw new SettingError('service=port such as expense=9091')
   return { service: match[1]!, port: Number(match[2]) }
-}
-
-/** Where a proxy that stands alone sends every request, and what it speaks there. */
-export interface Target {
-  address: string
-  protocol: 'http' | 'http2' | 'tcp'
-  /** By TLS, which agrees on HTTP/2 or HTTP/1.1. */
-  tls: boolean
-}
-
-/**
- * `127.0.0.1:8081`, or host and perhaps port behind http:// (HTTP/1.1), h2c:// (HTTP/2 without TLS) or https:// (what TLS agrees on);
- * host and port behind tcp:// (bytes as they are).
- */
-const target: Reader<Target> = given => {
-  const match = /^(?:(http|h2c|https|tcp):\/\/)?([^/]+:\d{1,5}|[^/:]+)\/?$/.exec(given)
-  const [, scheme, place] = match ?? []
-  const needsPort = scheme === undefined || scheme === 'tcp'
-  if (place === undefined || (needsPort && !place.includes(':')))
-    throw new SettingError(
-      scheme === 'tcp'
-        ? 'tcp://host:port: TCP has no port of its own'
-        : 'host:port, or http://, h2c://, https:// or tcp:// before it',
-    )
-  const tls = scheme === 'https'
-  const address = place.includes(':') ? place : `${place}:${tls ? 443 : 80}`
-  if (parseAddress(address) === undefined) throw new SettingError('host:port, the port up to 65535')
-  if (scheme === 'tcp') return { address, protocol: 'tcp', tls }
-  return { address, protocol: tls || scheme === 'h2c' ? 'http2' : 'http', tls }
 }
 
 const who = 'Who it is:'
@@ -135,7 +106,8 @@ export const settings = {
   },
   advertise: {
     flag: '--advertise <address>',
-    describe: 'address that other proxies are told, when it is not the one it listens on',
+    describe:
+      'address that other proxies are told, when it is not the one it listens on; of one that listens on every address (0.0.0.0), that from which it reaches control',
     read: address,
     group: where,
   },
@@ -318,28 +290,4 @@ export type ProxySettings = ValuesOf<typeof settings> & {
 
 function metricsUrl(given: string): string {
   return given === 'none' ? given : url(given)
-}
-
-/** What the proxy is to be, or why the settings do not say. */
-export type Role =
-  | { kind: 'sidecar'; service: string; app: { host: string; port: number } }
-  | { kind: 'gateway'; service: string; listen: { host: string; port: number } }
-  | { kind: 'alone'; service: string; listen: { host: string; port: number }; to: Target }
-
-export function roleOf(values: ProxySettings): Role | { kind: 'unclear'; reason: string } {
-  if (values.to !== undefined) {
-    if (values.listen === undefined)
-      return { kind: 'unclear', reason: '--to wants --listen: where do the requests come in?' }
-    return { kind: 'alone', service: values.service ?? 'trimtab-proxy', listen: values.listen, to: values.to }
-  }
-  if (values.gateway !== undefined) {
-    if (values.listen === undefined)
-      return { kind: 'unclear', reason: '--gateway wants --listen: where do the requests come in?' }
-    return { kind: 'gateway', service: values.gateway, listen: values.listen }
-  }
-  if (values.service === undefined)
-    return { kind: 'unclear', reason: 'one of --service (sidecar), --gateway, or --listen with --to (alone) is needed' }
-  if (values.app === undefined)
-    return { kind: 'unclear', reason: '--service wants --app: where does the application listen?' }
-  return { kind: 'sidecar', service: values.service, app: values.app }
 }

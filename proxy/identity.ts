@@ -1,7 +1,8 @@
 import { hostname } from 'node:os'
 import type { Registration } from '../protocol/snapshot.ts'
-import { formatAddress } from '../runtime/address.ts'
-import type { ProxySettings, Role } from './config.ts'
+import { formatAddress, isAnyHost, parseAddress } from '../runtime/address.ts'
+import type { ProxySettings } from './config.ts'
+import type { MeshRole, Role } from './role.ts'
 
 /** Who this proxy is, in every span, report and metric. */
 export interface Self {
@@ -23,14 +24,22 @@ export function identityOf(role: Role, settings: ProxySettings): Self {
   }
 }
 
-/** What control is told of it; undefined for a proxy that stands alone. `addresses` are as taken. */
+/**
+ * What control is told of it. `addresses` are as taken; `ownHost` takes the place of a host that stands for all of them, where --advertise
+ * says nothing.
+ */
 export function registrationOf(
-  role: Role,
+  role: MeshRole,
   settings: ProxySettings,
   self: Self,
   addresses: Record<string, string>,
-): Registration | undefined {
-  if (role.kind === 'alone') return undefined
+  ownHost: string,
+): Registration {
+  const { advertise } = settings
+  const reached = (address: string): string => {
+    const { host, port } = parseAddress(address)!
+    return isAnyHost(host) ? formatAddress({ host: advertise?.host ?? ownHost, port }) : address
+  }
   const taken = role.kind === 'sidecar' ? addresses['inbound']! : addresses['gateway']!
   return {
     service: self.service,
@@ -38,21 +47,11 @@ export function registrationOf(
     instance: self.instance,
     kind: role.kind,
     address:
-      settings.advertise === undefined
-        ? taken
-        : formatAddress({
-            host: settings.advertise.host,
-            port: settings.advertise.port || Number(taken.slice(taken.lastIndexOf(':') + 1)),
-          }),
-    ...(addresses['metrics'] === undefined ? {} : { metrics: advertised(addresses['metrics'], settings) }),
-    ...(addresses['admin'] === undefined ? {} : { admin: addresses['admin'] }),
+      advertise === undefined
+        ? reached(taken)
+        : formatAddress({ host: advertise.host, port: advertise.port || parseAddress(taken)!.port }),
+    ...(addresses['metrics'] === undefined ? {} : { metrics: reached(addresses['metrics']) }),
+    ...(addresses['admin'] === undefined ? {} : { admin: reached(addresses['admin']) }),
     ...(settings.zone === undefined ? {} : { zone: settings.zone }),
   }
-}
-
-/** What listens on every address is told by the one that others can reach. */
-function advertised(address: string, settings: ProxySettings): string {
-  const { advertise } = settings
-  if (advertise === undefined || !/^(0\.0\.0\.0|\[::\]):/.test(address)) return address
-  return formatAddress({ host: advertise.host, port: Number(address.slice(address.lastIndexOf(':') + 1)) })
 }

@@ -5,7 +5,8 @@ import { runUntilSignal } from '../runtime/lifecycle.ts'
 import { createLog } from '../runtime/log.ts'
 import type { Invocation } from '../runtime/settings.ts'
 import { startApp } from './app-process.ts'
-import { program, roleOf, settings } from './config.ts'
+import { program, settings } from './config.ts'
+import { roleOf } from './role.ts'
 
 /** Where the token is when no file is named. */
 const JOIN_TOKEN_VARIABLE = 'TRIMTAB_PROXY_JOIN_TOKEN'

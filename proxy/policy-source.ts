@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs'
 import { readerOf } from '../protocol/read.ts'
 import { type Registration, SnapshotLine } from '../protocol/snapshot.ts'
 import type { Log } from '../runtime/log.ts'
-import type { ProxySettings, Role } from './config.ts'
+import type { ProxySettings } from './config.ts'
 import { controlUrlOf } from './control-url.ts'
+import { hostTowards } from './own-host.ts'
+import type { MeshRole, Role } from './role.ts'
 import { type LastGood, lastGoodFile } from './route/last-good.ts'
 import { applyLine, emptyPolicy, type Policy } from './route/policy.ts'
 import { type Subscription, type SubscriptionParts, subscribe } from './route/subscription.ts'
@@ -35,13 +37,16 @@ function held(applied: ReturnType<typeof applyLine>, where: string): Policy {
   throw new Error(`${where} do not hold: ${applied.status === 'refused' ? applied.reason : applied.status}`)
 }
 
-/** Follows control; undefined when the policy comes from flags or a file. */
+/** Follows control; undefined when the policy comes from flags or a file. `register` makes what control is told, with the address at which it reaches us. */
 export function followControl(
   role: Role,
   settings: ProxySettings,
-  registration: Registration | undefined,
+  register: (role: MeshRole, ownHost: string) => Registration,
   parts: Pick<SubscriptionParts, 'secure' | 'policy' | 'clock' | 'random' | 'log'>,
 ): Subscription | undefined {
-  if (role.kind === 'alone' || registration === undefined || settings.snapshot !== undefined) return undefined
-  return subscribe({ controlUrl: controlUrlOf(settings), registration, lastGood: lastGoodOf(settings), ...parts })
+  if (role.kind === 'alone' || settings.snapshot !== undefined) return undefined
+  const controlUrl = controlUrlOf(settings)
+  // Anew for each connection: a machine's address may change, and control may not be there yet.
+  const registration = async () => register(role, await hostTowards(controlUrl))
+  return subscribe({ controlUrl, registration, lastGood: lastGoodOf(settings), ...parts })
 }

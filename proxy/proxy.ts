@@ -4,7 +4,7 @@ import type { Log } from '../runtime/log.ts'
 import { programVersion } from '../runtime/program-version.ts'
 import { answerWith } from './accept/proxy-answer.ts'
 import { authorization } from './authorization.ts'
-import type { ProxySettings, Role } from './config.ts'
+import type { ProxySettings } from './config.ts'
 import type { Exchange } from './exchange.ts'
 import type { Failure } from './failures.ts'
 import { gatewaySecurity } from './gateway-security.ts'
@@ -18,6 +18,7 @@ import { observation } from './observation.ts'
 import { trafficReport } from './observe/report.ts'
 import { operation } from './operation.ts'
 import { firstPolicy, followControl } from './policy-source.ts'
+import type { MeshRole, Role } from './role.ts'
 import { policyInForce } from './route/policy.ts'
 import { createInboundRouter, createRouter } from './route/router.ts'
 import type { Subscription } from './route/subscription.ts'
@@ -133,7 +134,12 @@ export async function createProxy(
     ...Object.fromEntries(listeners.map(named => [named.name, addressOf(named)])),
     ...run.addresses,
   }
-  control = followControl(role, settings, registrationOf(role, settings, self, addresses), {
+  const register = (meshRole: MeshRole, ownHost: string) => {
+    const registration = registrationOf(meshRole, settings, self, addresses, ownHost)
+    observed.listensAt(registration.address) // spans say where others find it, too
+    return registration
+  }
+  control = followControl(role, settings, register, {
     secure: secureStream(mesh, clock.wall),
     policy,
     ...around,

@@ -1,7 +1,8 @@
 import type { Limits, Listener, Retries, SnapshotLine, Telemetry, Upstream } from '../protocol/snapshot.ts'
 import { formatAddress } from '../runtime/address.ts'
-import type { ProxySettings, Role } from './config.ts'
+import type { ProxySettings } from './config.ts'
 import { APP } from './exchange.ts'
+import type { Role } from './role.ts'
 
 /** What the proxy goes by before, or without, control's word. */
 

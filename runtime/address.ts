@@ -19,6 +19,13 @@ export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
+const ANY: ReadonlySet<string> = new Set(['0.0.0.0', '::', '*'])
+
+/** Every address of a machine: one can listen there, and nobody can be told to come there. */
+export function isAnyHost(host: string): boolean {
+  return ANY.has(host)
+}
+
 /** Listens and answers with the address that was taken (port 0: any free one). A taken port rejects with its address in the message. */
 export function listen(server: Server, address: Address): Promise<Address> {
   return new Promise((resolve, reject) => {

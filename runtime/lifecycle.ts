@@ -44,7 +44,15 @@ export async function runUntilSignal(
   }
   process.on('SIGTERM', () => close('SIGTERM'))
   process.on('SIGINT', () => close('SIGINT'))
-  if (untilParentGone) endWithParent(() => !closing && close('the parent process is gone'))
+  if (untilParentGone || isRunByNpm(process.env)) endWithParent(() => !closing && close('the parent process is gone'))
+}
+
+/**
+ * Run as `npx trimtab` or `npm start`: by a shell of npm's, which passes no signal on. That npm is gone is all that arrives when somebody
+ * ends it (seen with npm 10 and 11).
+ */
+export function isRunByNpm({ npm_command }: NodeJS.ProcessEnv): boolean {
+  return npm_command === 'exec' || npm_command === 'start'
 }
 
 /** Calls back once when the process that started this one is gone, so that a parent killed with -9 leaves nobody behind. */

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseAddress } from '../../runtime/address.ts'
 import { settingsOrExit } from '../../runtime/command.ts'
-import { exitCode } from '../../runtime/lifecycle.ts'
+import { endWithParent, exitCode, isRunByNpm } from '../../runtime/lifecycle.ts'
 import type { Invocation } from '../../runtime/settings.ts'
 import { meshConfigOrExit } from '../mesh-file.ts'
 import { type RunFile, readRunFile, removeRunFile, writeRunFile } from '../run-file.ts'
@@ -95,6 +95,7 @@ function stopper(mesh: Mesh, values: UpSettings): (code: number) => Promise<neve
     return stopping
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void once(exitCode.done))
+  if (isRunByNpm(process.env)) endWithParent(() => void once(exitCode.done))
   return once
 }
 

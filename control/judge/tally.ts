@@ -118,7 +118,8 @@ function noteTraces(
 ): void {
   if (!of || traces.length === 0) return
   const kept = nowMs - of.tracesAtMs > TRACES_KEPT_MS ? [] : of.traces.filter(id => !traces.includes(id))
-  of.traces = [...kept, ...traces].slice(-TRACES_MAX)
+  // Several proxies may have seen one trace.
+  of.traces = [...new Set([...kept, ...traces])].slice(-TRACES_MAX)
   of.tracesAtMs = nowMs
 }
 

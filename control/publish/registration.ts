@@ -1,7 +1,7 @@
 import { Compile } from 'typebox/compile'
 import type { MeshConfig } from '../../protocol/mesh-config/config.ts'
 import { Registration } from '../../protocol/snapshot.ts'
-import { parseAddress } from '../../runtime/address.ts'
+import { isAnyHost, parseAddress } from '../../runtime/address.ts'
 import type { Refusal } from '../refusal.ts'
 
 export type ReadRegistration =
@@ -74,7 +74,7 @@ function addressProblem(text: string): string | undefined {
   const address = parseAddress(text)
   if (!address) return 'is no host:port'
   if (address.port === 0) return 'has port 0, which nobody can reach'
-  if (['0.0.0.0', '::', '*'].includes(address.host)) return 'stands for every interface, which nobody can reach'
+  if (isAnyHost(address.host)) return 'stands for every interface, which nobody can reach'
   return undefined
 }
 

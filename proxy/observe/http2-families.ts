@@ -2,7 +2,7 @@ import { limitNameOutside } from '../http2/limit-names.ts'
 import type { Http2Limits } from '../http2/limits.ts'
 import type { Http2Stats } from '../http2/stats.ts'
 import { type ComputedFamily, familiesOf } from './families.ts'
-import type { ListenerCounts } from './upstream-families.ts'
+import type { ListenerCounts } from './listener-families.ts'
 
 type Limit = keyof Http2Limits
 

@@ -1,8 +1,9 @@
 import type { TcpStats } from '../accept/stats.ts'
 import type { ConnectionTotals, ConnectionTraffic, TimeTotals } from './connection-traffic.ts'
 import { type ComputedFamily, clusterLabels, type FamilyValue, familiesOf } from './families.ts'
+import type { ListenerCounts } from './listener-families.ts'
 import { timeBoundsMs } from './time-bounds.ts'
-import type { ClusterView, ListenerCounts } from './upstream-families.ts'
+import type { ClusterView } from './upstream-families.ts'
 
 /** Families of TCP connections, per listener and per upstream: Envoy's names. */
 export function tcpFamilies(

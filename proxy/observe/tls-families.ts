@@ -1,7 +1,8 @@
 import { tlsFaults } from '../../runtime/tls-faults.ts'
 import { envoyFaultGroups, faultsOfGroup, type TlsStats } from '../tls-stats.ts'
 import { type ComputedFamily, clusterLabels, type FamilyValue } from './families.ts'
-import type { ClusterView, ListenerCounts } from './upstream-families.ts'
+import type { ListenerCounts } from './listener-families.ts'
+import type { ClusterView } from './upstream-families.ts'
 
 const DAY_MS = 86_400_000
 const groups = Object.keys(envoyFaultGroups) as (keyof typeof envoyFaultGroups)[]

@@ -94,7 +94,9 @@ class Row {
       if (status >= 400 && status < 500) this.clientErrors++
     } else {
       this[errors]++
-      if (traceId !== '' && this.traces.length < TRACES_PER_ROW) this.traces.push(traceId)
+      // A request that is tried again fails several times, as one trace.
+      if (traceId !== '' && this.traces.length < TRACES_PER_ROW && !this.traces.includes(traceId))
+        this.traces.push(traceId)
     }
     const bucket = bucketOf(durationMs * 1000)
     this.sketch[bucket] = this.sketch[bucket]! + 1

@@ -57,6 +57,7 @@ export function route(
   random: () => number,
 ): Failure | undefined {
   const { request } = exchange
+  if (policy.listener === undefined && policy.upstreams.size === 0) return failure('UH', NO_POLICY)
   let outer: Route | undefined
   let service = fixedService
   if (exchange.direction === 'gateway') {
@@ -142,6 +143,9 @@ function serviceOf(policy: Policy, authority: string): string {
   if (trustDomain !== undefined && host.endsWith(`.${trustDomain}`)) return host.slice(0, -trustDomain.length - 1)
   return host
 }
+
+const NO_POLICY =
+  'this proxy has no policy yet, neither from control nor on its disk: GET /ready of its admin port says why'
 
 function noGatewayRoute(method: string, path: string): Failure {
   return failure('NR', `no gateway route matches ${method} ${path}: add one under gateways in the mesh file`)

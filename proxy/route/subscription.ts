@@ -20,7 +20,8 @@ const readHello = readerOf(Hello, 8192)
 export interface SubscriptionParts {
   /** Base URL of control. */
   controlUrl: string
-  registration: Registration
+  /** What control is told of this proxy. Rejects when that cannot be known yet. */
+  registration: () => Promise<Registration>
   /** Where control is reached over TLS: how to connect, and when there is a certificate to connect with. */
   secure?: { connector: buildConnector.connector; ready: Promise<void> } | undefined
   policy: PolicyInForce
@@ -70,7 +71,10 @@ export function subscribe(parts: SubscriptionParts): Subscription {
       if (clock.now() - heardMs > SILENCE_MS) lost.abort(new Error(`control was silent for ${SILENCE_MS} ms`))
     })
     try {
-      const answer = await request(snapshotUrl(parts), { dispatcher: agent, signal: lost.signal })
+      const answer = await request(snapshotUrl(parts.controlUrl, await parts.registration()), {
+        dispatcher: agent,
+        signal: lost.signal,
+      })
       if (answer.statusCode !== 200)
         throw new Error(`control answered ${answer.statusCode}: ${await shortText(answer.body, 500)}`)
       const lines = streamReader(parts, state, saver, {
@@ -91,7 +95,7 @@ export function subscribe(parts: SubscriptionParts): Subscription {
         log.warn(
           `snapshot stream lost: ${(error as Error).message}; the policy of epoch ${parts.policy.current.epoch} stays in force`,
         )
-      else if (failures === 0) log.info(`control cannot be reached: ${(error as Error).message}; trying again`)
+      else if (failures === 0) log.warn(`no policy from control: ${(error as Error).message}; trying again`)
       state.connected = false
       state.problem = (error as Error).message
     } finally {
@@ -119,7 +123,7 @@ export function subscribe(parts: SubscriptionParts): Subscription {
   }
 }
 
-function snapshotUrl({ controlUrl, registration }: SubscriptionParts): URL {
+function snapshotUrl(controlUrl: string, registration: Registration): URL {
   const url = new URL('/v1/snapshots', controlUrl)
   for (const [name, value] of Object.entries(registration)) url.searchParams.set(name, value)
   return url

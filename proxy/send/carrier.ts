@@ -1,5 +1,6 @@
 // Hot path: the words between one request on its way through a cluster and whatever carries it to an endpoint.
 import type { Exchange, Fields, ResponseHead } from '../exchange.ts'
+import type { RequestPassage } from './passage.ts'
 
 /**
  * Takes one request to an endpoint and brings its answer back: a connection of HTTP/1.1, or one stream of an HTTP/2 connection.
@@ -54,11 +55,7 @@ export type Breakage = 'connect' | 'connect-timeout' | 'stale' | 'refused' | 're
 
 /** Something that wants a request carried, and waits if nothing is to be had. */
 export interface Applicant extends Carried {
-  /**
-   * socket: a socket of its own (CONNECT). websocket: HTTP/1.1, or a stream where HTTP/2 can tunnel it. upgrade: HTTP/1.1 where there is a
-   * choice.
-   */
-  readonly passage: 'any' | 'socket' | 'websocket' | 'upgrade'
+  readonly passage: RequestPassage
   /** A connection is being made for it: onConnected, onBroken or onTurn follows. */
   onComing(coming: Coming): void
   /** Its turn has come to choose an endpoint again, and to ask again, whatever it had chosen before. */

@@ -70,29 +70,6 @@ export class Cluster {
     this.pool.close()
   }
 
-  /** Something begins to be carried to it. */
-  beginTry(endpoint: Endpoint): void {
-    this.stats.rqTotal++
-    this.stats.rqActive++
-    endpoint.stats.rqTotal++
-    endpoint.stats.rqActive++
-  }
-
-  /** Nothing is, any more. */
-  endTry(endpoint: Endpoint): void {
-    endpoint.stats.rqActive--
-    this.stats.rqActive--
-  }
-
-  /** Why membership has none, for people. `version`: the only one that would do, '' for any. */
-  whyNoEndpoint(version: string): string {
-    const { name, membership } = this
-    const total = membership.endpoints.size
-    if (total === 0) return `${name} has no endpoint: is an instance of it running and registered?`
-    const which = version === '' ? name : `version ${version} of ${name}`
-    return `no endpoint of ${which} can be used now (${membership.healthy} of ${total} healthy): see /clusters for each one's state`
-  }
-
   /** A try has shown something about its endpoint. `why`: what went wrong, '' when nothing did. */
   judge(endpoint: Endpoint, why: string, isProbe: boolean, nowMs: number): void {
     if (why === '') endpoint.stats.rqSuccess++
@@ -127,11 +104,6 @@ export class Cluster {
     for (const other of this.membership.endpoints.values())
       if (other.fuse.state !== 'healthy' || other.health === 'ejected') out++
     return mayEject(out, this.membership.endpoints.size, maxEjected)
-  }
-
-  /** A probe that ended without a verdict (the client left): the next request may be it. */
-  releaseProbe(endpoint: Endpoint): void {
-    endpoint.fuse.probing = false
   }
 
   /** Called every now and then. */

@@ -1,4 +1,20 @@
 // Hot path: the two clocks of a request, the whole one and that of the try under way.
+import { type Exchange, fieldOf } from '../exchange.ts'
+import { takeCallersTimeouts } from './request-head.ts'
+
+/**
+ * The deadlines of an exchange, as its route, its caller and the retry policy (`perTryTimeoutMs`) have them; what the caller asks for in
+ * fields of ours is taken out of the request. `repeatsCall`: it is a call of gRPC that may be tried again.
+ */
+export function deadlinesOf(exchange: Exchange, perTryTimeoutMs: number, repeatsCall: boolean): Deadlines {
+  const { grpc, startedMs } = exchange
+  const askedTryTimeoutMs = takeCallersTimeouts(exchange)
+  // A call of gRPC that will not be tried again may be a stream that begins when it begins: only its deadline holds for it.
+  const triesOnce = grpc && !repeatsCall
+  const tryTimeoutMs = askedTryTimeoutMs >= 0 ? askedTryTimeoutMs : triesOnce ? 0 : perTryTimeoutMs
+  const isFixed = grpc && fieldOf(exchange.request.fields, 'grpc-timeout') !== undefined
+  return new Deadlines(startedMs, exchange.deadlineMs, tryTimeoutMs, isFixed)
+}
 
 export class Deadlines {
   /** Monotonic; 0: none. */
@@ -39,9 +55,10 @@ export class Deadlines {
     this.#tryMs = 0
   }
 
-  passed(nowMs: number): 'none' | 'try' | 'whole' {
-    if (this.#wholeMs > 0 && nowMs >= this.#wholeMs) return 'whole'
-    return this.#tryMs > 0 && nowMs >= this.#tryMs ? 'try' : 'none'
+  /** As long as `clientOwes` bytes that we would take, nobody else is late; but a fixed deadline takes no notice. */
+  passed(nowMs: number, clientOwes: boolean): 'none' | 'try' | 'whole' {
+    if (this.#wholeMs > 0 && nowMs >= this.#wholeMs && (this.fixed || !clientOwes)) return 'whole'
+    return this.#tryMs > 0 && nowMs >= this.#tryMs && !clientOwes ? 'try' : 'none'
   }
 
   /** What is left of the whole; `without` where there is no deadline. */

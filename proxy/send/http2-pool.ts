@@ -6,6 +6,7 @@ import type { Endpoint } from './endpoint.ts'
 import { Http2Carrier } from './http2-carrier.ts'
 import { type Http2ConnectionOwner, Http2UpstreamConnection } from './http2-connection.ts'
 import type { Http2UpstreamSettings } from './http2-settings.ts'
+import { StreamQueue } from './stream-queue.ts'
 import type { UpstreamSocket } from './upstream-socket.ts'
 
 /** What the endpoints of a cluster share. */
@@ -18,10 +19,7 @@ export interface Http2PoolHost {
   dialHttp2(endpoint: Endpoint, owner: DialOwner): Dial | undefined
   /** A dial that was asked for has ended, in whatever way. */
   settled(dial: Dial): void
-  /** Whether that is HTTP/2, by what TLS agreed on or by what is known. */
-  speaksHttp2(socket: UpstreamSocket): boolean
-  isSecure(socket: UpstreamSocket): boolean
-  /** It is not to carry anything new: the endpoint is gone, or is to be reached in another way. */
+  /** It is not to carry anything new. */
   isOutdated(socket: UpstreamSocket): boolean
   /** The endpoint speaks HTTP/1.1 after all. */
   takeHttp1(socket: UpstreamSocket, waiter: Applicant | undefined): void
@@ -50,13 +48,12 @@ export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
   /** They carry what they carry to its end. */
   readonly #ending = new Set<Http2UpstreamConnection>()
   #dial: Dial | undefined = undefined
-  readonly #waiting = new Set<Applicant>()
-  /** For whom the connection on its way was begun: it does not count as waiting for one. */
-  #starter: Carried | undefined = undefined
+  readonly #queue: StreamQueue
 
   constructor(endpoint: Endpoint, host: Http2PoolHost) {
     this.endpoint = endpoint
     this.#host = host
+    this.#queue = new StreamQueue(change => host.pended(change))
   }
 
   get nowMs(): number {
@@ -87,23 +84,14 @@ export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
     if (this.#mayDial() && this.#begin(applicant)) return 'coming'
     if (this.#open.length === 0 && !this.#isComing()) return 'none'
     if (!this.#host.mayPend()) return 'overflow'
-    this.#host.pended(1)
-    this.#waiting.add(applicant)
+    this.#queue.join(applicant)
     applicant.onComing(this)
     return 'coming'
   }
 
   leave(waiter: Carried, giveUp: boolean): void {
-    if (!this.#forget(waiter as Applicant)) return
-    if (giveUp && this.#waiting.size === 0) this.#giveUpDial()
-  }
-
-  /** Whether it waited. */
-  #forget(applicant: Applicant): boolean {
-    if (!this.#waiting.delete(applicant)) return false
-    if (this.#starter === applicant) this.#starter = undefined
-    else this.#host.pended(-1)
-    return true
+    if (!this.#queue.leave(waiter as Applicant)) return
+    if (giveUp && this.#queue.size === 0) this.#giveUpDial()
   }
 
   #free(): Http2UpstreamConnection | undefined {
@@ -136,17 +124,13 @@ export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
     if (dial === undefined) return false
     this.#dial = dial
     if (starter === undefined) return true
-    this.#starter = starter
-    this.#waiting.add(starter)
+    this.#queue.joinAsStarter(starter)
     starter.onComing(this)
     return true
   }
 
-  /** The connection is there, or will not be: for whom it was begun waits from here on as the others do. */
   #arrived(): void {
-    if (this.#starter === undefined || this.#isComing()) return
-    this.#starter = undefined
-    this.#host.pended(1)
+    if (!this.#isComing()) this.#queue.countStarter()
   }
 
   #giveUpDial(): void {
@@ -157,29 +141,30 @@ export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
   onDialed(dial: Dial): void {
     this.#dial = undefined
     this.#host.settled(dial)
-    if (this.#host.speaksHttp2(dial.socket)) {
-      this.#greet(dial.socket)
+    const { socket } = dial
+    // In clear text nobody is asked: HTTP/2 is what the endpoint is known to speak.
+    if (!socket.isSecure || socket.alpn === 'h2') {
+      this.#greet(socket)
       return
     }
     // One of those who waited gets this connection, and the others ask for one of their own.
     this.endpoint.wire = 'http1'
-    const [first, ...others] = this.#takeAll()
-    this.#host.takeHttp1(dial.socket, first)
+    const [first, ...others] = this.#queue.takeAll()
+    this.#host.takeHttp1(socket, first)
     for (const applicant of others) applicant.onTurn()
   }
 
   /** A connection that was to be one of HTTP/1.1 turned out to be one of HTTP/2. */
   adopt(socket: UpstreamSocket, waiter: Applicant | undefined): void {
     if (waiter !== undefined) {
-      this.#host.pended(1)
-      this.#waiting.add(waiter)
+      this.#queue.join(waiter)
       waiter.onComing(this)
     }
     this.#greet(socket)
   }
 
   #greet(socket: UpstreamSocket): void {
-    this.#greeting.add(new Http2UpstreamConnection(socket, this.#host.isSecure(socket), this))
+    this.#greeting.add(new Http2UpstreamConnection(socket, socket.isSecure, this))
   }
 
   onReady(connection: Http2UpstreamConnection): void {
@@ -205,7 +190,7 @@ export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
       this.#arrived()
       return
     }
-    for (const applicant of this.#takeAll()) this.#tellBroken(applicant, cause ?? 'connect', detail)
+    for (const applicant of this.#queue.takeAll()) this.#tellBroken(applicant, cause ?? 'connect', detail)
   }
 
   #tellBroken(applicant: Applicant, cause: Breakage, detail: string): void {
@@ -216,30 +201,23 @@ export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
     }
   }
 
-  /** All who wait, the one for whom the connection was begun first. */
-  #takeAll(): Applicant[] {
-    const all = [...this.#waiting]
-    for (const applicant of all) this.#forget(applicant)
-    return all
-  }
-
   // ---- connections that are there (Http2ConnectionOwner)
 
   onFree(): void {
-    if (this.#waiting.size > 0) this.#serve()
+    if (this.#queue.size > 0) this.#serve()
   }
 
   #serve(): void {
-    for (const applicant of this.#waiting) {
+    for (const applicant of this.#queue) {
       const connection = this.#free()
       if (connection === undefined) break
-      this.#forget(applicant)
+      this.#queue.leave(applicant)
       if (applicant.passage === 'websocket' && !connection.codec.extendedConnect) applicant.onTurn()
       else this.#give(connection, applicant)
     }
-    if (this.#waiting.size === 0 || !this.#mayDial()) return
+    if (this.#queue.size === 0 || !this.#mayDial()) return
     if (this.#begin(undefined) || this.#open.length > 0) return
-    for (const applicant of this.#takeAll()) applicant.onTurn()
+    for (const applicant of this.#queue.takeAll()) applicant.onTurn()
   }
 
   onEnding(connection: Http2UpstreamConnection): void {
@@ -247,7 +225,7 @@ export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
     const at = this.#open.indexOf(connection)
     if (at >= 0) this.#open.splice(at, 1)
     this.#ending.add(connection)
-    if (this.#waiting.size > 0 && at >= 0) this.#serve()
+    if (this.#queue.size > 0 && at >= 0) this.#serve()
   }
 
   onClosed(connection: Http2UpstreamConnection, detail: string): void {
@@ -281,7 +259,7 @@ export class Http2Pool implements Coming, DialOwner, Http2ConnectionOwner {
 
   /** The endpoint is gone: those who wait choose another one. */
   close(): void {
-    const waiting = this.#takeAll()
+    const waiting = this.#queue.takeAll()
     this.#giveUpDial()
     this.retire()
     for (const applicant of waiting) applicant.onTurn()

@@ -1,10 +1,10 @@
 // Hot path: who gets which connection of a cluster.
-import type { TLSSocket } from 'node:tls'
 import type { Upstream } from '../../protocol/snapshot.ts'
 import type { Log } from '../../runtime/log.ts'
 import type { Http2Stats } from '../http2/stats.ts'
 import type { Applicant } from './carrier.ts'
 import { type Connect, isSecured } from './connect.ts'
+import { ConnectionTerms } from './connection-terms.ts'
 import { Dial, type DialFailure, type DialOwner } from './dial.ts'
 import type { Endpoint } from './endpoint.ts'
 import { Http1Connection, type Http1ConnectionOwner } from './http1-connection.ts'
@@ -12,14 +12,10 @@ import { Http2Pool, type Http2PoolHost } from './http2-pool.ts'
 import type { Http2UpstreamSettings } from './http2-settings.ts'
 import type { ClusterStats } from './stats.ts'
 import type { UpstreamSocket } from './upstream-socket.ts'
-import { ALPN_BOTH, ALPN_HTTP1, NO_ALPN, type Wires, wiresOf } from './wires.ts'
+import { ALPN_BOTH, ALPN_HTTP1, NO_ALPN } from './wires.ts'
 
 /** How long an unwanted answer may take to be read to its end. */
 const DISCARD_MS = 2000
-/** Names may move: a connection to one is not used for longer than this. */
-const NAMED_CONNECTION_MS = 300_000
-/** Who proved an identity must prove it anew after this: half the life of a certificate, so that none is believed for much longer than it lasts. */
-const PROVEN_CONNECTION_MS = 30 * 60_000
 
 /**
  * 'given': onConnected was called. 'coming': a connection is being made. 'waiting': onTurn will be called. 'overflow': too many wait already.
@@ -41,11 +37,9 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
   /** Also of endpoints that are gone, until their last request is over. */
   readonly #http2Pools = new Set<Http2Pool>()
   readonly http2: Http2UpstreamSettings
-  #wires: Wires
+  readonly #terms: ConnectionTerms
   #serving = false
   #nowMs: number
-  /** How connections are to be secured: those of another way carry what they carry to its end, and nothing more. */
-  #securedAs: string
 
   constructor(
     upstream: Upstream,
@@ -57,9 +51,8 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
     nowMs: number,
   ) {
     this.#upstream = upstream
-    this.#wires = wiresOf(upstream)
+    this.#terms = new ConnectionTerms(upstream)
     this.http2 = http2
-    this.#securedAs = securityKey(upstream)
     this.#nowMs = nowMs
     this.#endpoints = endpoints
     this.#stats = stats
@@ -69,14 +62,12 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
 
   replace(upstream: Upstream, gone: readonly Endpoint[]): void {
     this.#upstream = upstream
-    this.#wires = wiresOf(upstream)
+    const isSecuredAnew = this.#terms.replace(upstream)
     for (const endpoint of gone) {
       this.#closeIdle(endpoint)
       endpoint.http2?.close()
     }
-    const securedAs = securityKey(upstream)
-    if (securedAs !== this.#securedAs) {
-      this.#securedAs = securedAs
+    if (isSecuredAnew) {
       for (const endpoint of this.#endpoints.values()) endpoint.wire = ''
       this.close()
     }
@@ -85,7 +76,7 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
 
   /** `fresh`: no idle connection will do, the last one was stale. */
   apply(applicant: Applicant, endpoint: Endpoint, fresh: boolean, nowMs: number): Grant {
-    if (this.#wires !== 'http1') {
+    if (this.#terms.wires !== 'http1') {
       const granted = this.#applyHttp2(applicant, endpoint)
       if (granted !== undefined) return granted
     }
@@ -96,7 +87,7 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
     }
     if (!this.#makeRoom()) return this.#wait(applicant)
     // What an own connection is wanted for only HTTP/1.1 can do; else the endpoint may have learnt HTTP/2 meanwhile.
-    const offers = this.#wires === 'negotiated' && applicant.passage === 'any' ? ALPN_BOTH : ALPN_HTTP1
+    const offers = this.#terms.wires === 'negotiated' && applicant.passage === 'any' ? ALPN_BOTH : ALPN_HTTP1
     applicant.onComing(this.#open(endpoint, offers, this, applicant, nowMs))
     return 'coming'
   }
@@ -104,7 +95,7 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
   /** undefined: HTTP/1.1 is to carry it. */
   #applyHttp2(applicant: Applicant, endpoint: Endpoint): Grant | undefined {
     const { passage } = applicant
-    const hasChoice = this.#wires === 'negotiated'
+    const hasChoice = this.#terms.wires === 'negotiated'
     if (endpoint.wire === 'http1' || passage === 'socket' || (passage === 'upgrade' && hasChoice)) return undefined
     const grant = this.#http2Of(endpoint).apply(applicant)
     if (grant === 'none') return this.#wait(applicant)
@@ -157,7 +148,7 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
     endpoint.stats.cxTotal++
     endpoint.stats.cxActive++
     const secure = isSecured(security)
-    const dial = new Dial(endpoint, open, secure, this.#securedAs, owner, waiter, nowMs, this.#onSocketClosed)
+    const dial = new Dial(endpoint, open, secure, this.#terms.securedAs, owner, waiter, nowMs, this.#onSocketClosed)
     this.#dials.add(dial)
     return dial
   }
@@ -178,7 +169,7 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
   onDialed(dial: Dial, waiter: Applicant | undefined): void {
     const { socket } = dial
     this.settled(dial)
-    if (alpnOf(socket) === 'h2') this.#http2Of(socket.endpoint).adopt(socket, waiter)
+    if (socket.alpn === 'h2') this.#http2Of(socket.endpoint).adopt(socket, waiter)
     else this.takeHttp1(socket, waiter)
   }
 
@@ -211,16 +202,8 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
     return this.#stats.http2
   }
 
-  speaksHttp2(socket: UpstreamSocket): boolean {
-    return !this.isSecure(socket) || alpnOf(socket) === 'h2'
-  }
-
-  isSecure({ stream }: UpstreamSocket): boolean {
-    return 'encrypted' in stream
-  }
-
   isOutdated(socket: UpstreamSocket): boolean {
-    return socket.endpoint.gone || socket.securedAs !== this.#securedAs || this.#tooOld(socket)
+    return this.#terms.isOutdated(socket, this.#nowMs)
   }
 
   // ---- room
@@ -322,20 +305,4 @@ export class Pool implements DialOwner, Http1ConnectionOwner, Http2PoolHost {
   #closeIdle(endpoint: Endpoint): void {
     while (endpoint.idle.length > 0) endpoint.idle[0]!.abandon()
   }
-
-  #tooOld({ endpoint, openedMs }: UpstreamSocket): boolean {
-    const ageMs = this.#nowMs - openedMs
-    if (endpoint.named && ageMs > NAMED_CONNECTION_MS) return true
-    return this.#upstream.peerSpiffeId !== undefined && ageMs > PROVEN_CONNECTION_MS
-  }
-}
-
-function securityKey(upstream: Upstream): string {
-  const { tls, peerSpiffeId } = upstream
-  return `${wiresOf(upstream)} ${peerSpiffeId ?? (tls === undefined ? '' : `tls ${JSON.stringify(tls)}`)}`
-}
-
-function alpnOf({ stream }: UpstreamSocket): string | undefined {
-  const { alpnProtocol } = stream as Partial<TLSSocket>
-  return typeof alpnProtocol === 'string' ? alpnProtocol : undefined
 }

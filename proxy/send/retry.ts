@@ -48,6 +48,11 @@ export function wantsRetryOfGrpc(retries: Retries, grpcStatus: number): boolean 
   return false
 }
 
+/** Whether an answer is asked to be retried. `grpcStatus` as its head says it, -1: not at all. */
+export function wantsRetryOfAnswer(retries: Retries, status: number, grpcStatus: number): boolean {
+  return (grpcStatus > 0 && wantsRetryOfGrpc(retries, grpcStatus)) || wantsRetryOfStatus(retries, status)
+}
+
 /**
  * Whether a try that ended without an answer is asked to be retried. As Envoy has it: `5xx` and `gateway-error` include every way to get
  * no answer, `reset` all but a connection that never came to be, `connect-failure` and `refused-stream` only what they say.

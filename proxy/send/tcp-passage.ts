@@ -1,14 +1,13 @@
-import type { Attempt } from '../exchange.ts'
 import { type Failure, failure } from '../failures.ts'
 import type { Passage, TcpConnection } from '../tcp/connection.ts'
 import { Relay, type RelayEnd, type RelayOwner } from '../tcp/relay.ts'
 import { brokenTry } from './broken-try.ts'
 import type { Cluster } from './cluster.ts'
 import type { Dial, DialFailure, DialOwner } from './dial.ts'
-import type { Endpoint } from './endpoint.ts'
-import { decideRetry } from './retry-decision.ts'
+import { noEndpoint, tooManyDialled, tooManyOpen } from './refusals.ts'
+import { NOBODY, Retrying, type RetryingOwner } from './retrying.ts'
+import { pickTry, type Try } from './try.ts'
 
-const NONE: readonly Endpoint[] = []
 /** Where nothing says how long a connection may take to come about. */
 const NO_DEADLINE_MS = 60_000
 /**
@@ -24,21 +23,18 @@ const DENIED_STATUS = 403
  * is always safe), then bytes are relayed until both sides have ended. Its endpoint is judged when it is known to have taken the connection,
  * not at its end: connections last.
  */
-export class TcpPassage implements Passage, DialOwner, RelayOwner {
+export class TcpPassage implements Passage, DialOwner, RelayOwner, RetryingOwner {
   readonly #connection: TcpConnection
   readonly #cluster: Cluster
   #dial: Dial | undefined = undefined
-  #endpoint: Endpoint | undefined = undefined
-  #tried: readonly Endpoint[] = NONE
-  #probe = false
-  #startedMs = 0
+  /** Under way until the connection is over. */
+  #try: Try | undefined = undefined
+  /** undefined: no retry was ever wanted. */
+  #retrying: Retrying | undefined = undefined
   /** How long the connection that stands took to come about. */
   #connectMs = 0
   /** Moment past which silence means that the connection was taken; 0: that is settled. */
   #silentUntilMs = 0
-  #retryNumber = 0
-  #retryCounted = false
-  #cancelBackoff: (() => void) | undefined = undefined
 
   constructor(connection: TcpConnection, cluster: Cluster) {
     this.#connection = connection
@@ -51,47 +47,34 @@ export class TcpPassage implements Passage, DialOwner, RelayOwner {
     const nowMs = clock.now()
     this.#connection.passage = this
     this.#cluster.budget.noteRequest(nowMs)
-    this.#try(nowMs)
+    this.#setOut(nowMs)
   }
 
   // ---- a try
 
-  #try(nowMs: number): void {
-    const { membership, pool, stats, context, upstream, name } = this.#cluster
+  onRetryDue(nowMs: number): void {
+    this.#setOut(nowMs)
+  }
+
+  #setOut(nowMs: number): void {
+    const { pool } = this.#cluster
     const connection = this.#connection
-    const endpoint = membership.pick(connection.version, false, this.#tried, nowMs, context.random)
-    if (endpoint === undefined) {
-      stats.rqNoHealthyUpstream++
-      this.#refuse(failure('UH', this.#cluster.whyNoEndpoint('')))
+    const picked = pickTry(this.#cluster, connection.version, false, this.#retrying?.tried ?? NOBODY, nowMs)
+    if (picked === undefined) {
+      this.#refuse(noEndpoint(this.#cluster, ''))
       return
     }
-    const { maxConnections, maxPending } = upstream.limits
-    this.#probe = membership.pickedProbe
-    if (!pool.mayPend()) {
-      stats.rqPendingOverflow++
-      this.#overflow(endpoint, `${maxPending} connections to ${name} are being made already (limit maxPending)`)
-      return
-    }
-    const dial = pool.dialTcp(endpoint, this, nowMs)
+    const mayPend = pool.mayPend()
+    const dial = mayPend ? pool.dialTcp(picked.endpoint, this, nowMs) : undefined
     if (dial === undefined) {
-      stats.cxOverflow++
-      this.#overflow(endpoint, `${maxConnections} connections to ${name} are open already (limit maxConnections)`)
+      picked.release()
+      this.#refuse(mayPend ? tooManyOpen(this.#cluster) : tooManyDialled(this.#cluster))
       return
     }
     this.#dial = dial
-    this.#endpoint = endpoint
-    this.#startedMs = nowMs
+    this.#try = picked
     pool.pended(1)
-    connection.endpointId = endpoint.id
-    connection.endpointAddress = endpoint.address
-    connection.version = endpoint.version
-    connection.attempts++
-    this.#cluster.beginTry(endpoint)
-  }
-
-  #overflow(endpoint: Endpoint, said: string): void {
-    if (this.#probe) this.#cluster.releaseProbe(endpoint)
-    this.#refuse(failure('UO', said))
+    picked.begin(connection)
   }
 
   onDialed(dial: Dial): void {
@@ -100,7 +83,7 @@ export class TcpPassage implements Passage, DialOwner, RelayOwner {
     const nowMs = context.clock.now()
     pool.settled(dial)
     this.#dialOver()
-    this.#connectMs = nowMs - this.#startedMs
+    this.#connectMs = nowMs - this.#try!.startedMs
     this.#silentUntilMs = nowMs + upstream.connectTimeoutMs + SILENCE_MARGIN_MS
     const counts = { downstream: connection.counts, upstream: stats.tcp }
     connection.relay = new Relay(connection.downstream, dial.socket, connection.time, counts, this)
@@ -111,46 +94,28 @@ export class TcpPassage implements Passage, DialOwner, RelayOwner {
     const { pool, stats, context } = this.#cluster
     pool.settled(dial)
     this.#dialOver()
-    const endpoint = this.#endpoint
-    if (cause === undefined || endpoint === undefined) return
-    pool.onConnectFailed(endpoint)
-    const broken = brokenTry(cause, this.#at(endpoint), detail, stats)
+    const failed = this.#try
+    if (cause === undefined || failed === undefined) return
+    pool.onConnectFailed(failed.endpoint)
+    const broken = brokenTry(cause, failed.where, detail, stats)
     const nowMs = context.clock.now()
-    this.#judge(0, broken.failure, nowMs - this.#startedMs)
-    this.#letGoOfEndpoint()
-    this.#tried = [...this.#tried, endpoint]
-    if (!this.#retried(nowMs)) this.#refuse(broken.failure)
+    this.#judge(failed, 0, broken.failure, nowMs - failed.startedMs)
+    this.#endTry()
+    if (!this.#isRetried(failed, nowMs)) this.#refuse(broken.failure)
+  }
+
+  #isRetried({ endpoint }: Try, nowMs: number): boolean {
+    const { retries } = this.#cluster.upstream
+    if (retries.attempts === 0) return false
+    const { deadlineMs } = this.#connection
+    const leftMs = deadlineMs > 0 ? deadlineMs - nowMs : NO_DEADLINE_MS
+    this.#retrying ??= new Retrying(this.#cluster, retries, this)
+    return this.#retrying.ask(endpoint, 0, leftMs, nowMs) === 'retry'
   }
 
   #dialOver(): void {
     this.#dial = undefined
     this.#cluster.pool.pended(-1)
-  }
-
-  #retried(nowMs: number): boolean {
-    const { stats, upstream, budget, context, retriesActive } = this.#cluster
-    const { retries, limits } = upstream
-    const { deadlineMs } = this.#connection
-    const decision = decideRetry({
-      retries,
-      had: this.#retryNumber,
-      othersUnderWay: retriesActive - (this.#retryCounted ? 1 : 0),
-      maxRetries: limits.maxRetries,
-      budget,
-      leastWaitMs: 0,
-      leftMs: deadlineMs > 0 ? deadlineMs - nowMs : NO_DEADLINE_MS,
-      nowMs,
-      random: context.random(),
-    })
-    if (decision.status === 'overflow') stats.rqRetryOverflow++
-    if (decision.status === 'limit' && retries.attempts > 0) stats.rqRetryLimitExceeded++
-    if (decision.status !== 'retry') return false
-    stats.rqRetry++
-    this.#retryNumber++
-    if (!this.#retryCounted) this.#cluster.retriesActive++
-    this.#retryCounted = true
-    this.#cancelBackoff = context.clock.after(decision.waitMs, () => this.#try(context.clock.now()))
-    return true
   }
 
   // ---- the relay (RelayOwner)
@@ -163,14 +128,14 @@ export class TcpPassage implements Passage, DialOwner, RelayOwner {
     if (this.#silentUntilMs === 0) return
     // Who asked and sends no more may be answered by an end; who was only let in and then shown out was not taken.
     if (side === 'downstream') this.#settle(0, undefined)
-    else this.#settle(0, failure('UF', `${this.#at(this.#endpoint!)} ended the connection before it sent anything`))
+    else this.#settle(0, failure('UF', `${this.#try!.where} ended the connection before it sent anything`))
   }
 
   onRelayOver(end: RelayEnd, detail: string): void {
     const { stats } = this.#cluster
     const connection = this.#connection
     if (end === 'upstream-reset') {
-      const where = this.#at(this.#endpoint!)
+      const where = this.#try!.where
       stats.rqRxReset++
       stats.cxDestroyRemote++
       if (this.#silentUntilMs > 0) {
@@ -186,32 +151,20 @@ export class TcpPassage implements Passage, DialOwner, RelayOwner {
   /** It is known whether the endpoint took the connection. */
   #settle(status: number, cause: Failure | undefined): void {
     const connection = this.#connection
+    const settled = this.#try!
     this.#silentUntilMs = 0
     connection.failure ??= cause
-    this.#judge(status, cause, this.#connectMs)
-    const durationMs = this.#startedMs + this.#connectMs - connection.startedMs
+    this.#judge(settled, status, cause, this.#connectMs)
+    const durationMs = settled.startedMs + this.#connectMs - connection.startedMs
     connection.taken(status, cause, durationMs)
-    if (this.#retryNumber > 0 && cause === undefined && status === 0) this.#cluster.stats.rqRetrySuccess++
+    const wasRetried = this.#retrying !== undefined && this.#retrying.number > 0
+    if (wasRetried && cause === undefined && status === 0) this.#cluster.stats.rqRetrySuccess++
   }
 
-  #judge(status: number, cause: Failure | undefined, durationMs: number): void {
-    const endpoint = this.#endpoint!
-    const { context } = this.#cluster
+  #judge(known: Try, status: number, cause: Failure | undefined, durationMs: number): void {
     // Who denies says nothing about how well it is.
-    if (status === DENIED_STATUS) this.#releaseProbe()
-    else this.#cluster.judge(endpoint, cause?.reason ?? '', this.#probe, context.clock.now())
-    this.#probe = false
-    const attempt: Attempt = {
-      endpointId: endpoint.id,
-      endpointAddress: endpoint.address,
-      version: endpoint.version,
-      status,
-      grpcStatus: -1,
-      failure: cause,
-      startedMs: this.#startedMs,
-      durationMs,
-    }
-    this.#connection.onAttempt?.(this.#connection, attempt)
+    if (status !== DENIED_STATUS) known.judge(cause?.reason ?? '', this.#cluster.context.clock.now())
+    this.#connection.onAttempt?.(this.#connection, known.attempt(status, cause, durationMs))
   }
 
   // ---- the end (Passage)
@@ -243,29 +196,13 @@ export class TcpPassage implements Passage, DialOwner, RelayOwner {
   }
 
   #leave(): void {
-    this.#cancelBackoff?.()
-    this.#cancelBackoff = undefined
-    // Over before it was known whether it was taken: nothing is known of the endpoint.
-    this.#releaseProbe()
-    this.#letGoOfEndpoint()
-    if (this.#retryCounted) this.#cluster.retriesActive--
-    this.#retryCounted = false
+    this.#endTry()
+    this.#retrying?.end()
   }
 
-  #releaseProbe(): void {
-    if (this.#probe && this.#endpoint !== undefined) this.#cluster.releaseProbe(this.#endpoint)
-    this.#probe = false
-  }
-
-  #letGoOfEndpoint(): void {
-    const endpoint = this.#endpoint
-    if (endpoint === undefined) return
-    this.#endpoint = undefined
-    this.#cluster.endTry(endpoint)
-    this.#cluster.stats.rqCompleted++
-  }
-
-  #at({ version, address }: Endpoint): string {
-    return `${this.#cluster.name} ${version} at ${address}`
+  /** Where it is over before it was known whether it was taken, nothing is known of the endpoint. */
+  #endTry(): void {
+    this.#try?.end(0)
+    this.#try = undefined
   }
 }

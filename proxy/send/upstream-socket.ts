@@ -1,5 +1,6 @@
 // Hot path: one socket to an endpoint, whoever uses it: first the dial, then what speaks on it.
 import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { sentenceOf } from '../../runtime/tls-faults.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -58,6 +59,17 @@ export class UpstreamSocket {
     stream.on('close', () => {
       if (!this.#closed) this.user.onGone(this.#detail || 'the connection was closed')
     })
+  }
+
+  /** It is TLS. */
+  get isSecure(): boolean {
+    return 'encrypted' in this.stream
+  }
+
+  /** What TLS agreed on, '' when that is nothing. */
+  get alpn(): string {
+    const { alpnProtocol } = this.stream as Partial<TLSSocket>
+    return typeof alpnProtocol === 'string' ? alpnProtocol : ''
   }
 
   pause(): void {

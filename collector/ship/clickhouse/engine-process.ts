@@ -88,6 +88,13 @@ function openedOrTold(open: () => Engine): Engine | undefined {
   }
 }
 
+/** As its own SQL says: the connection's word is 'unknown' until it has answered something. */
+async function versionOf({ client }: Engine): Promise<string> {
+  const answer = await client.query({ query: 'SELECT version() AS version', format: 'JSONEachRow' })
+  const [row] = await answer.json<{ version: string }>()
+  return row?.version ?? 'unknown'
+}
+
 async function main(path: string, memoryBytesMax: number): Promise<void> {
   // The collector's end is this process's end, at once: the library's own way out has hung for half a minute, and held the directory
   // from the next engine. Nothing is lost by it: what was answered is synced, what was not comes again under the same token.
@@ -106,7 +113,7 @@ async function main(path: string, memoryBytesMax: number): Promise<void> {
   const engine = openedOrTold(() => open(path, memoryBytesMax))
   if (engine === undefined) return
   process.on('message', (question: EngineQuestion) => void answer(engine, question))
-  tell({ told: 'open', version: await engine.connection.serverVersion })
+  tell({ told: 'open', version: await versionOf(engine) })
 }
 
 await main(process.argv[2] ?? '', Number(process.argv[3]))

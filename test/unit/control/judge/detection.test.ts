@@ -158,6 +158,7 @@ test('a decision carries its numbers, its traces and the weights before and afte
   assert.deepEqual(decision.from, { v1: 90, v2: 10 })
   assert.deepEqual(decision.to, { v1: 90, v2: 0 })
   assert.ok(decision.traces.length > 0)
+  assert.equal(new Set(decision.traces).size, decision.traces.length)
   assert.ok(Number(decision.evidence['requests']) > 0 && decision.windowMs > 0)
   assert.equal(decision.actor, 'judge')
   assert.equal(decision.data, 'traffic')

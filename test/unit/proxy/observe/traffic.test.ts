@@ -62,6 +62,19 @@ test('a request whose retry went to another version counts where its first attem
   assert.equal([...traffic.totals.values()].find(({ version }) => version === 'v2')?.rescued, 1)
 })
 
+test('a trace whose every attempt failed at one endpoint stands in its row once', () => {
+  const traffic = trafficOf()
+  const exchange = exchangeOf({ sampled: true })
+  traffic.requestStarted(exchange)
+  for (const attempts of [1, 2, 3]) {
+    exchange.attempts = attempts
+    traffic.attemptOver(exchange, attemptOf('e1', 'v1', 500))
+  }
+  traffic.requestOver(exchange, outcomeOf({ status: 500 }))
+  const rows = taken(traffic, new Map())
+  assert.deepEqual([rows.get('v1/e1')!.requests, rows.get('v1/e1')!.traces], [3, ['a'.repeat(32)]])
+})
+
 test('requests under way show at the end of each interval, for the caller and for the endpoint, also when nothing else happens', () => {
   const traffic = trafficOf()
   const known = new Map<number, ReportKey>()

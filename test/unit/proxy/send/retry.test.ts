@@ -153,18 +153,18 @@ test('deadlines: both run from the last byte of the request; a try ends with its
   deadlines.startTry(0)
 
   assert.deepEqual(
-    [199, 200, 999, 1000].map(now => deadlines.passed(now)),
+    [199, 200, 999, 1000].map(now => deadlines.passed(now, false)),
     ['none', 'try', 'try', 'whole'],
   )
   deadlines.push(500)
   assert.deepEqual(
-    [699, 700, 1499, 1500].map(now => deadlines.passed(now)),
+    [699, 700, 1499, 1500].map(now => deadlines.passed(now, false)),
     ['none', 'try', 'try', 'whole'],
   )
   deadlines.stopTry()
-  assert.deepEqual([deadlines.passed(1499), deadlines.leftMs(1400, 0)], ['none', 100])
+  assert.deepEqual([deadlines.passed(1499, false), deadlines.leftMs(1400, 0)], ['none', 100])
   deadlines.stop()
-  assert.deepEqual([deadlines.passed(9e9), deadlines.leftMs(0, 42)], ['none', 42])
+  assert.deepEqual([deadlines.passed(9e9, false), deadlines.leftMs(0, 42)], ['none', 42])
 })
 
 test('without a deadline nothing is ever late, and a piece of body makes none', () => {
@@ -172,5 +172,14 @@ test('without a deadline nothing is ever late, and a piece of body makes none', 
   deadlines.startTry(100)
   deadlines.push(200)
 
-  assert.equal(deadlines.passed(9e9), 'none')
+  assert.equal(deadlines.passed(9e9, false), 'none')
+})
+
+test('as long as the client owes bytes nobody else is late, save for a deadline that is fixed', () => {
+  const [running, fixed] = [new Deadlines(0, 1000, 200), new Deadlines(0, 1000, 200, true)]
+  for (const deadlines of [running, fixed]) deadlines.startTry(0)
+
+  assert.deepEqual([running.passed(200, true), running.passed(1000, true)], ['none', 'none'])
+  assert.deepEqual([fixed.passed(200, true), fixed.passed(1000, true)], ['none', 'whole'])
+  assert.deepEqual([fixed.passed(200, false), running.passed(1000, false)], ['try', 'whole'])
 })
