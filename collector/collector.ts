@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import type { Credentials } from '../credentials/credentials.ts'
 import type { Tick } from '../protocol/tick.ts'
 import { PROTOCOL } from '../protocol/version.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -13,6 +14,8 @@ import { trafficRollup } from './live/rollup.ts'
 import { liveStream } from './live/stream.ts'
 import { runTicks } from './live/ticker.ts'
 import { liveWindow } from './live/window.ts'
+import { meshIdentity } from './mesh-identity.ts'
+import { mainPort } from './port.ts'
 import { jaegerApi } from './query/jaeger-api.ts'
 import { recentTraces } from './query/recent.ts'
 import { storedTraces } from './query/stored.ts'
@@ -25,7 +28,7 @@ import { quarantineIn } from './receive/quarantine.ts'
 import { receiveReports } from './receive/reports.ts'
 import { receiveSpans } from './receive/spans.ts'
 import { reporters } from './reporters/reporters.ts'
-import { trustedRoots } from './reporters/roots.ts'
+import { rootsAt, trustedRoots } from './reporters/roots.ts'
 import { chooseStorage } from './ship/clickhouse/choose.ts'
 import { clickHouseDestination } from './ship/clickhouse/destination.ts'
 import { startShipping } from './ship/shipping.ts'
@@ -83,11 +86,18 @@ export async function createCollector(
     refused: events.receive.refused,
   })
 
-  // Who is believed.
-  const roots = settings.meshRoots === undefined ? undefined : trustedRoots(settings.meshRoots, clock)
+  // Who we are, and who is believed.
+  const identity = meshIdentity(settings, { clock, random, log })
+  const believed = identity?.roots ?? (settings.meshRoots === undefined ? undefined : rootsAt(settings.meshRoots))
+  const roots = believed === undefined ? undefined : trustedRoots(believed, clock)
   const proven = roots === undefined ? undefined : reporters(roots, clock)
 
-  const api = httpServer(settings.bodyBytesMax)
+  const port = mainPort(settings.bodyBytesMax, settings.tls, { clock, events: events.port })
+  const { app: api } = port
+  const show = ({ chainPem, keyPem, roots }: Credentials) =>
+    port.setTls({ cert: chainPem, key: keyPem, ca: [...roots] })
+  if (identity?.certificate.current !== undefined) show(identity.certificate.current)
+  identity?.certificate.onChange(show)
   const recent = recentTraces({ tracesMax: settings.recentTracesMax, bytesMax: settings.recentBytesMax })
   const budget = memoryBudget(settings.memoryBytesMax)
   events.receive.watch({
@@ -126,6 +136,11 @@ export async function createCollector(
     if (rollup.ms >= ROLLUP_MS) void store(rollup.take(tick.time))
   }
   const endTicks = runTicks(window, clock, onTick)
+  const { wall } = clock
+  if (identity !== undefined)
+    events.port.watch({
+      certificateSecondsLeft: () => ((identity.certificate.current?.notAfterMs ?? wall()) - wall()) / 1000,
+    })
   events.live.watch({ reporting: () => window.reporting, keys: () => window.keys, readers: () => live.readers })
 
   const traces = allTraces(recent, storage === undefined ? undefined : storedTraces(storage))
@@ -134,6 +149,9 @@ export async function createCollector(
 
   const checks = (): Checks => ({
     ...shipping.checks(),
+    ...(identity === undefined
+      ? {}
+      : { identity: { ...identity.certificate.told(), required: settings.tls === 'strict' } }),
     ...(roots === undefined || roots.problem === ''
       ? {}
       : { meshRoots: { ok: false, required: false, detail: roots.problem } }),
@@ -158,18 +176,19 @@ export async function createCollector(
     const time = new Date(clock.wall()).toISOString()
     endTicks()
     roots?.close()
+    identity?.certificate.close()
     reports.close()
     // What was reported since the last tick is told and stored, too.
     onTick(window.tick(clock.now(), time))
     live.close()
-    await api.close()
+    await port.close()
     await store(rollup.take(time))
     await shipping.close(SHIP_GRACE_MS)
     await Promise.all([quarantine.close(), health.close(), telemetry.close()])
   }
   try {
     const addresses = {
-      zipkin: await listenOn(api, settings.zipkin),
+      zipkin: await port.listen(settings.zipkin),
       health: await listenOn(health, settings.health),
       telemetry: await listenOn(telemetry, settings.telemetry),
     }

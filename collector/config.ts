@@ -1,4 +1,5 @@
-import { address, commonSettings, durationMs, integer, text, url } from '../runtime/setting-readers.ts'
+import type { JoinToken } from '../protocol/identity.ts'
+import { address, commonSettings, durationMs, integer, oneOf, text, url } from '../runtime/setting-readers.ts'
 import { type ProgramDescription, type Reader, SettingError, type ValuesOf } from '../runtime/settings.ts'
 
 /** Where spans, traffic and decisions are kept for asking. */
@@ -42,6 +43,7 @@ export const collectorProgram: ProgramDescription = {
     'trimtab collector                                        everything on loopback, ClickHouse in process',
     'trimtab collector --jaeger http://127.0.0.1:9411         spans also go to a Jaeger or a Zipkin',
     'trimtab collector --clickhouse http://127.0.0.1:8123     store in a ClickHouse server',
+    'trimtab collector --control https://10.0.0.2:8500 --join-token-file token      speaks TLS, and believes this mesh alone',
     'trimtab collector --clickhouse off                       keep only the recent window in memory',
   ],
 }
@@ -74,12 +76,34 @@ export const collectorSettings = {
     default: { host: '127.0.0.1', port: 8888 },
     group: 'Listens on:',
   },
+  tls: {
+    flag: '--tls <mode>',
+    describe:
+      'permissive: clear text is taken beside TLS | strict: whatever comes to --zipkin in clear text is refused; TLS needs --control',
+    read: oneOf('permissive', 'strict'),
+    default: 'permissive' as const,
+    group: 'Listens on:',
+  },
+  control: {
+    flag: '--control <url>',
+    describe:
+      'https URL of control: gives the certificate for TLS, and the roots by which reports and decisions are believed',
+    read: url,
+    group: 'Identity:',
+  },
+  joinTokenFile: {
+    flag: '--join-token-file <file>',
+    describe:
+      'holds the join token (trimtab token create --collector), the proof for the first certificate; it may come later; or TRIMTAB_COLLECTOR_JOIN_TOKEN is the token',
+    read: text,
+    group: 'Identity:',
+  },
   meshRoots: {
     flag: '--mesh-roots <where>',
     describe:
-      'reports and decisions count only from who proves itself by a certificate of the mesh: base URL of control (over a way that you trust) or a PEM file of its roots; without it, everybody is believed',
+      'without --control: reports and decisions count only from who proves itself by a certificate of the mesh: base URL of control (over a way that you trust) or a PEM file of its roots; without either, everybody is believed',
     read: text,
-    group: 'Believes:',
+    group: 'Identity:',
   },
   jaeger: {
     flag: '--jaeger <url>',
@@ -174,4 +198,17 @@ export const collectorSettings = {
   ...commonSettings,
 } as const
 
-export type CollectorSettings = ValuesOf<typeof collectorSettings>
+export type CollectorSettings = ValuesOf<typeof collectorSettings> & {
+  /** Asked whenever a certificate has to be had without another proof; undefined: there is none. */
+  joinToken(): JoinToken | undefined
+}
+
+/** What does not go together, and what to do; undefined: all is well. */
+export function settingsProblem({ control, meshRoots, tls }: ValuesOf<typeof collectorSettings>): string | undefined {
+  if (control !== undefined && new URL(control).protocol !== 'https:')
+    return `--control ${control} gives no identity: control must be named by https`
+  if (control !== undefined && meshRoots !== undefined) return '--control tells the roots, too: leave out --mesh-roots'
+  if (control === undefined && tls === 'strict')
+    return '--tls strict needs a certificate: name control by --control, and give a join token'
+  return undefined
+}

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'
 import { type LiveEvents, liveEvents, type ReportEvents, reportEvents } from './events-live.ts'
+import { type PortEvents, portEvents } from './events-port.ts'
 import { type ReceiveEvents, receiveEvents } from './events-receive.ts'
 import { type ShipEvents, shipEvents } from './events-ship.ts'
 import { metricsIn } from './metrics.ts'
@@ -11,6 +12,7 @@ export interface CollectorEvents {
   registry: Registry
   reports: ReportEvents
   live: LiveEvents
+  port: PortEvents
   receive: ReceiveEvents
   ship: ShipEvents
 }
@@ -23,6 +25,7 @@ export function collectorEvents(log: Log, clock: Clock): CollectorEvents {
     registry,
     reports: reportEvents(metrics, log),
     live: liveEvents(metrics, log),
+    port: portEvents(metrics, log),
     receive: receiveEvents(metrics, log, clock),
     ship: shipEvents(metrics, log),
   }

@@ -1,3 +1,4 @@
+import type { RequestListener, Server } from 'node:http'
 import fastify, { type FastifyError, type FastifyInstance } from 'fastify'
 import { type Address, formatAddress } from '../runtime/address.ts'
 
@@ -8,11 +9,12 @@ export interface Refusal {
 
 /**
  * An HTTP server with the collector's manners: refusals are `{error}`, streams may last for days (no request timeout),
- * and closing waits for requests under way, then ends what idles.
+ * and closing waits for requests under way, then ends what idles. `openServer`: who listens, if not the server itself.
  */
-export function httpServer(bodyBytesMax: number): FastifyInstance {
+export function httpServer(bodyBytesMax: number, openServer?: (handler: RequestListener) => Server): FastifyInstance {
   const app = fastify({
     logger: false,
+    ...(openServer === undefined ? {} : { serverFactory: openServer }),
     bodyLimit: bodyBytesMax,
     requestTimeout: 0,
     keepAliveTimeout: 75_000,

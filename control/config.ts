@@ -50,13 +50,15 @@ export const controlSettings = {
   },
   collector: {
     flag: '--collector <url>',
-    describe: 'collector whose live stream is judged; may come several times, their traffic adds',
+    describe:
+      'collector whose live stream is judged; may come several times, their traffic adds; by https it must prove that it is a collector of this mesh, and proxies send it spans and reports over TLS',
     read: listOf(url),
     default: ['http://127.0.0.1:9411'],
   },
   spansUrl: {
     flag: '--spans-url <url>',
-    describe: 'where proxies are told to send spans; without it, /api/v2/spans of the first collector',
+    describe:
+      'where proxies are told to send spans; without it, /api/v2/spans of the first collector; https to another address than its own is checked by public authorities',
     read: url,
   },
   doors: {
@@ -117,6 +119,11 @@ export const controlSettings = {
     describe: 'whom that token is for; may come several times; without it any service or gateway',
     read: listOf(text),
     default: [] as string[],
+  },
+  collectorTokenFile: {
+    flag: '--collector-token-file <file>',
+    describe: 'keep a reusable join token for collectors in this file (mode 0640)',
+    read: text,
   },
   readerTokenFile: {
     flag: '--reader-token-file <file>',

@@ -30,6 +30,7 @@ import { decisionLog } from './state/decision-log.ts'
 import { createEpochs } from './state/epochs.ts'
 import { createKeeper, savedJudge } from './state/keeper.ts'
 import { openStore, storeLimits } from './state/store.ts'
+import { collectorConnect, readableOnTheWay } from './to-collector.ts'
 import { openTrust } from './trust.ts'
 
 export interface Surroundings {
@@ -102,6 +103,12 @@ export async function createControl(settings: ControlSettings, { clock, random, 
     }),
   )
   const { identity } = trust
+  const connect = collectorConnect({
+    own: () => identity.own.tls,
+    trustDomain: () => meshNow.config.trustDomain,
+    wall: clock.wall,
+  })
+  for (const url of settings.collector.filter(readableOnTheWay)) events.collectorReadable(url)
   const publication = createPublication(book, streams, epochs.next, urls, identity.inForce)
 
   // What is decided: goes on where it was.
@@ -120,6 +127,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
       : decisionShipper(collectorUrl, {
           clock,
           random,
+          connect,
           decisionsAfter: store.decisionsAfter,
           shippedTo: Number(store.kept('shippedTo') ?? 0),
           proof: () => identity.own.prove(COLLECTOR_AUDIENCE),
@@ -147,7 +155,7 @@ export async function createControl(settings: ControlSettings, { clock, random, 
   // What is judged.
   const live = liveTraffic(
     settings.collector,
-    { clock, random, events },
+    { clock, random, connect, events },
     {
       onTick(tick) {
         reporters.take(tick)

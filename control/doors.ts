@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { COLLECTOR } from '../protocol/identity.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { ControlSettings } from './config.ts'
 import type { Door } from './door.ts'
@@ -68,7 +69,10 @@ export function createDoors({ settings, clock, store, identity, tokens, home, be
 
 /** The files of tokens that the settings ask for, and at first start the first admin token's. */
 export function keepTokenFiles(
-  settings: Pick<ControlSettings, 'data' | 'joinTokenFile' | 'joinTokenFor' | 'readerTokenFile' | 'newAdminToken'>,
+  settings: Pick<
+    ControlSettings,
+    'data' | 'joinTokenFile' | 'joinTokenFor' | 'collectorTokenFile' | 'readerTokenFile' | 'newAdminToken'
+  >,
   tokens: TokenBook,
   pin: string,
   events: Pick<IdentityEvents, 'tokenFile'>,
@@ -93,5 +97,7 @@ export function keepTokenFiles(
       reusable: true,
       ...(services.length > 0 && { services }),
     })
+  if (settings.collectorTokenFile !== undefined)
+    file(settings.collectorTokenFile, 0o640, { kind: 'join', name: 'collector', reusable: true, services: [COLLECTOR] })
   if (settings.readerTokenFile !== undefined) file(settings.readerTokenFile, 0o640, { kind: 'read', name: 'file' })
 }

@@ -18,6 +18,7 @@ export interface ControlEvents {
   meshRefused(problems: readonly string[]): void
   collectorConnected(url: string): void
   collectorLost(url: string, reason: string): void
+  collectorReadable(url: string): void
   tickUnreadable(url: string, reason: string): void
   decisionsShipped(count: number): void
   decisionsNotShipped(reason: string): void
@@ -109,6 +110,11 @@ export function controlEvents(log: Log): ControlEvents {
       lost.inc()
       log.warn({ url }, `no live traffic from the collector: ${reason}; it is tried again, and nothing moves meanwhile`)
     },
+    collectorReadable: url =>
+      log.warn(
+        { url },
+        'spans and reports travel to this collector in clear text: give it an identity (trimtab token create --collector, and --control of the collector), and write https here',
+      ),
     tickUnreadable(url, reason) {
       ticksUnreadable.inc()
       log.warn({ url }, `unreadable line of live traffic left out: ${reason}`)

@@ -9,7 +9,7 @@ import { createDoors, type Doors, keepTokenFiles } from './doors.ts'
 import { type IdentityEvents, identityEvents } from './identity/events.ts'
 import { createIdentity, type Identity } from './identity/identity.ts'
 import { heldCertificates } from './identity/identity-status.ts'
-import { ownHosts } from './identity/own-hosts.ts'
+import { collectorHosts, ownHosts } from './identity/own-hosts.ts'
 import { tokenBook } from './identity/token-book.ts'
 import { identityGauges } from './identity-gauges.ts'
 import type { IdentityStore } from './state/identity-store.ts'
@@ -55,6 +55,7 @@ export async function openTrust(settings: ControlSettings, parts: TrustParts): P
     leafLifetimeMs: settings.certificateLifetime,
     limits: { patienceMs: settings.rotationPatience, skewMs: Math.min(SKEW_MS, settings.certificateLifetime / 10) },
     hosts: ownHosts(settings.listen.host),
+    collectorHosts: collectorHosts(settings.collector),
     behind: parts.behind,
     publish: parts.publish,
     onTls: parts.onTls,

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 
 /**
- * Who a proxy is and whom it trusts: section `identity` of the snapshot, and what passes between a proxy and control's certificate
+ * Who a proxy or a collector is and whom it trusts: section `identity` of the snapshot, and what passes between a proxy and control's certificate
  * authority. Names are SPIFFE ids (https://spiffe.io, SPIFFE-ID 2.1), laid out as Consul lays them out.
  */
 
@@ -18,6 +18,33 @@ export function spiffeIdOf({ trustDomain, dc }: { trustDomain: string; dc: strin
 /** What control itself proves to proxies. No service's id: those have a path of eight parts. */
 export function controlSpiffeId(trustDomain: string): string {
   return `spiffe://${trustDomain}/control`
+}
+
+/** What collectors prove to proxies and to control; there may be several, and they are one and the same. */
+export function collectorSpiffeId(trustDomain: string): string {
+  return `spiffe://${trustDomain}/collector`
+}
+
+/**
+ * Stands for the collector where else the name of a service or gateway stands: in requests for certificates, join tokens and lists. No
+ * service can be called so.
+ */
+export const COLLECTOR = '(collector)'
+
+/** The id of who joins: a service or gateway by its name, or COLLECTOR. */
+export function memberSpiffeId(mesh: { trustDomain: string; dc: string }, member: string): string {
+  return member === COLLECTOR ? collectorSpiffeId(mesh.trustDomain) : spiffeIdOf(mesh, member)
+}
+
+/** The other way round; undefined: the id is nobody's who can join. `dc` is undefined for the collector, which has none in its id. */
+export function memberOfSpiffeId(
+  id: string,
+): { trustDomain: string; dc: string | undefined; member: string } | undefined {
+  const named = serviceOfSpiffeId(id)
+  if (named !== undefined) return { trustDomain: named.trustDomain, dc: named.dc, member: named.service }
+  const trustDomain = trustDomainOf(id)
+  const isCollector = trustDomain !== undefined && id === collectorSpiffeId(trustDomain)
+  return isCollector ? { trustDomain, dc: undefined, member: COLLECTOR } : undefined
 }
 
 /** The trust domain of any SPIFFE id; undefined when it is none. */
@@ -54,11 +81,18 @@ export const Identity = Type.Object({
 export type Identity = Static<typeof Identity>
 
 /** GET /v1/identity/roots, for everybody: what is checked against the pin of a join token. */
-export const TrustedRoots = Type.Object({ trustDomain: Type.String(), dc: Type.String(), roots: Type.Array(Pem) })
+export const TrustedRoots = Type.Object({
+  trustDomain: Type.String(),
+  dc: Type.String(),
+  roots: Type.Array(Pem),
+  /** As in Identity, for who hears no snapshots; an older control does not say it. */
+  issuer: Type.Optional(Type.String({ minLength: 64, maxLength: 64 })),
+})
 export type TrustedRoots = Static<typeof TrustedRoots>
 
 /** POST /v1/identity/certificates, proved by a join token (`authorization: Bearer`) or by the certificate that is to be renewed. */
 export const CertificateRequest = Type.Object({
+  /** A service or gateway, or COLLECTOR. */
   service: Type.String({ minLength: 1, maxLength: 253 }),
   /** PKCS #10, PEM. Only its key counts: the names in the certificate are control's to give. */
   csr: Type.String({ minLength: 1, maxLength: 16 * 1024 }),

@@ -1,11 +1,11 @@
 import type { X509Certificate } from 'node:crypto'
+import { uriNames, whyUnfit } from '../credentials/peer-certificate.ts'
+import { faultOfChain, sentenceOfFault } from '../runtime/tls-faults.ts'
 import { type ClientVerdict, type Security, unknownClient } from './accept/security.ts'
 import type { GatewayFiles } from './gateway-tls/gateway-tls.ts'
 import type { LoadedTls } from './gateway-tls/load.ts'
 import { hashOf } from './mesh-security.ts'
-import { uriNames, whyUnfit } from './peer-certificate.ts'
 import type { PolicyInForce } from './route/policy.ts'
-import { faultOfChain, sentenceOfFault } from './tls-faults.ts'
 
 const plainRefusal = 'this port speaks TLS: ask by https://'
 

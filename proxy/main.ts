@@ -1,3 +1,4 @@
+import { joinTokenOf, withoutJoinToken } from '../credentials/join-token.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { settingsOrExit, usageError } from '../runtime/command.ts'
 import { runUntilSignal } from '../runtime/lifecycle.ts'
@@ -5,9 +6,10 @@ import { createLog } from '../runtime/log.ts'
 import type { Invocation } from '../runtime/settings.ts'
 import { startApp } from './app-process.ts'
 import { program, settings } from './config.ts'
-import { joinTokenOf, withoutJoinToken } from './join-token.ts'
 import { roleOf } from './role.ts'
 
+/** Where the token is when no file is named. */
+const JOIN_TOKEN_VARIABLE = 'TRIMTAB_PROXY_JOIN_TOKEN'
 /** Past the drain: reports, spans and files get this long to be closed. */
 const CLOSE_MS = 1500
 
@@ -16,7 +18,7 @@ export async function proxyCommand(invocation: Invocation): Promise<void> {
   const { values, operands } = settingsOrExit(program, settings, invocation)
   const role = roleOf(values)
   if (role.kind === 'unclear') usageError(program.name, `${role.reason} (see ${program.name} --help)`)
-  const joined = joinTokenOf(values.joinTokenFile, invocation.env)
+  const joined = joinTokenOf(values.joinTokenFile, JOIN_TOKEN_VARIABLE, invocation.env)
   if (joined.status === 'invalid') usageError(program.name, joined.reason)
   const log = createLog({ program: 'proxy', level: values.logLevel, format: values.logFormat })
   const start = async () => {
@@ -36,7 +38,7 @@ export async function proxyCommand(invocation: Invocation): Promise<void> {
 
 /** Starts the application; its end is the proxy's end and its exit code ours. On our own end it is told first, and drained with us. */
 function besideApp(proxy: { close(): Promise<void> }, command: readonly string[]): { close(): Promise<void> } {
-  const app = startApp(command, withoutJoinToken(process.env))
+  const app = startApp(command, withoutJoinToken(JOIN_TOKEN_VARIABLE, process.env))
   let closing = false
   void app.ended.then(async code => {
     if (closing) return

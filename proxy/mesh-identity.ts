@@ -1,3 +1,6 @@
+import { connectionToControl, meshConnector } from '../credentials/connection.ts'
+import { keptCredentials } from '../credentials/kept.ts'
+import { keepRenewed, type Renewal } from '../credentials/renewal.ts'
 import { COLLECTOR_AUDIENCE } from '../protocol/identity.ts'
 import { proveByCertificate } from '../runtime/certificate-proof.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -5,15 +8,14 @@ import type { Log } from '../runtime/log.ts'
 import type { CertificateView } from './admin/view.ts'
 import type { ProxySettings } from './config.ts'
 import { controlUrlOf, identityFile } from './control-url.ts'
-import { connectionToControl, controlConnector } from './credentials/authority.ts'
-import { keptCredentials } from './credentials/kept.ts'
-import { keepRenewed, type Renewal } from './credentials/renewal.ts'
 import type { LoadedTls } from './gateway-tls/load.ts'
 import type { Role } from './role.ts'
 import type { Policy, PolicyInForce } from './route/policy.ts'
 import type { SubscriptionParts } from './route/subscription.ts'
 
 const CONNECT_TIMEOUT_MS = 2000
+const HOW_TO_JOIN =
+  'make one with `trimtab token create` and start the proxy with TRIMTAB_PROXY_JOIN_TOKEN or --join-token-file'
 
 /**
  * Who this proxy is in the mesh, kept renewed; undefined where nobody could say: it stands alone, or control is reached over http. Then it
@@ -26,10 +28,18 @@ export function meshIdentity(
 ): Renewal | undefined {
   const controlUrl = controlUrlOf(settings)
   if (role.kind === 'alone' || new URL(controlUrl).protocol !== 'https:') return undefined
-  const { data, joinToken: token, tlsMin } = settings
+  const { data, joinToken, tlsMin } = settings
   const { service } = role
   const kept = data === undefined ? undefined : keptCredentials(identityFile(data), service)
-  const identity = keepRenewed({ controlUrl, service, token, kept, minVersion: `TLSv${tlsMin}`, ...parts })
+  const identity = keepRenewed({
+    controlUrl,
+    member: service,
+    token: () => joinToken,
+    howToJoin: HOW_TO_JOIN,
+    kept,
+    minVersion: `TLSv${tlsMin}`,
+    ...parts,
+  })
   // What the last good snapshot says of roots is not newer than what was kept with the certificate.
   const { identity: lastGood } = parts.policy.current
   parts.policy.onReplace(({ identity: told }) => {
@@ -77,7 +87,7 @@ export function secureStream(identity: Renewal | undefined, wall: () => number):
     identity.current !== undefined
       ? Promise.resolve()
       : new Promise<void>(resolve => identity.onChange(() => resolve()))
-  const connector = controlConnector(() => {
+  const connector = meshConnector(() => {
     const own = identity.current!
     return connectionToControl(own, own, wall)
   }, CONNECT_TIMEOUT_MS)

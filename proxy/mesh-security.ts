@@ -1,9 +1,9 @@
 import type { X509Certificate } from 'node:crypto'
+import type { Credentials, CredentialsInForce } from '../credentials/credentials.ts'
+import { judgePeer, whyUnfit } from '../credentials/peer-certificate.ts'
+import { faultOfChain, sentenceOfFault } from '../runtime/tls-faults.ts'
 import type { ClientVerdict, Security } from './accept/security.ts'
-import type { Credentials, CredentialsInForce } from './credentials/credentials.ts'
-import { judgePeer, whyUnfit } from './peer-certificate.ts'
 import type { PolicyInForce } from './route/policy.ts'
-import { faultOfChain, sentenceOfFault } from './tls-faults.ts'
 
 const plainRefusal =
   'this port speaks mTLS of the mesh: come through a proxy of it, or set mtls of this service to permissive'

@@ -28,6 +28,7 @@ import { meshConnect } from './send/mesh-connect.ts'
 import { createSender } from './send/sender.ts'
 import { ALONE_UPSTREAM, upstreamsOf } from './standing.ts'
 import { tcpEntrances } from './tcp-entrances.ts'
+import { receiversOf, renewConnections } from './to-collector.ts'
 
 /** Time and chance, as arguments, so that tests can hold them still. */
 export interface Surroundings {
@@ -99,10 +100,19 @@ export async function createProxy(
   })
   policy.onReplace(({ upstreams, listener, telemetry }) => {
     sender.reconcile(upstreamsOf(role, listener, upstreams))
-    observed.spans.target(settings.zipkin ?? telemetry?.spansUrl)
-    report.target(settings.collector ?? telemetry?.collectorUrl)
+    const { spans, reports } = receiversOf(
+      {
+        spansUrl: settings.zipkin ?? telemetry?.spansUrl,
+        collectorUrl: settings.collector ?? telemetry?.collectorUrl,
+      },
+      mesh,
+      clock.wall,
+    )
+    observed.spans.target(spans)
+    report.target(reports)
     files.follow(listener?.tls)
   })
+  const renewing = renewConnections(mesh, [observed.spans, report], around)
   const run = await operation({
     role,
     self,
@@ -142,6 +152,7 @@ export async function createProxy(
     await Promise.all(listeners.map(({ listener }) => listener.close(settings.drain)))
     sender.close()
     mesh?.close()
+    renewing.close()
     files.close()
     await Promise.all([observed.close(), report.close(), whoMay.close(), run.close()])
   }

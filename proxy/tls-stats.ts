@@ -1,4 +1,4 @@
-import { type TlsFault, tlsFaults } from './tls-faults.ts'
+import { type TlsFault, tlsFaults } from '../runtime/tls-faults.ts'
 
 /** What one side of TLS counts, as plain fields, for one listener or one upstream. */
 export interface TlsStats {

@@ -2,10 +2,13 @@ import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
-/** What the certificate of the other end proves, at this moment: the one URI that it names. */
+/**
+ * What the certificate of the other end proves, at this moment: the one URI that it names. `hosts`: beside it the certificate names hosts,
+ * which only those have that other programs than ours ask, too.
+ */
 export type PeerCertificate =
   | { status: 'none' }
-  | { status: 'proved'; uri: string; serial: string }
+  | { status: 'proved'; uri: string; hosts: boolean; serial: string }
   | { status: 'refused'; why: PeerRefusal; reason: string }
 
 export type PeerRefusal = 'untrusted' | 'expired' | 'not-yet-valid' | 'no-identity'
@@ -46,14 +49,24 @@ export function judgeCertificate(facts: PeerFacts | undefined, nowMs: number, gr
     return refused('not-yet-valid', `the certificate is not valid before ${from.toISOString()}`)
   if (!chain.holds && !isForgiven)
     return refused('untrusted', `the certificate leads to no trusted root (${chain.problem})`)
-  // One name and no other: a second one would let two be meant.
-  const uri = /^URI:([^\s,"]+)$/.exec(certificate.subjectAltName ?? '')?.[1]
+  const { uri, hosts } = namesOf(certificate.subjectAltName ?? '')
   if (uri === undefined || certificate.ca)
     return refused(
       'no-identity',
       `the certificate names nobody, or several (${certificate.subjectAltName ?? 'nothing'})`,
     )
-  return { status: 'proved', uri, serial: certificate.serialNumber.toLowerCase() }
+  return { status: 'proved', uri, hosts, serial: certificate.serialNumber.toLowerCase() }
+}
+
+/**
+ * One URI and no other: a second one would let two be meant. `text` as Node writes it: a name with characters that could feign another
+ * entry is quoted there, and makes the whole count as nothing.
+ */
+function namesOf(text: string): { uri: string | undefined; hosts: boolean } {
+  const names = text.split(', ')
+  const uris = names.flatMap(name => /^URI:([^\s,"]+)$/.exec(name)?.[1] ?? [])
+  const hosts = names.filter(name => /^(DNS|IP Address):[^\s,"]+$/.test(name)).length
+  return { uri: uris.length === 1 && uris.length + hosts === names.length ? uris[0] : undefined, hosts: hosts > 0 }
 }
 
 function refused(why: PeerRefusal, reason: string): PeerCertificate {

@@ -13,8 +13,8 @@ export interface TwoWayPort {
   listen(address: Address): Promise<string>
   /** From now on new connections see this certificate; those that are open stay. Before the first, TLS is turned away. */
   setTls(tls: { cert: string; key: string; ca: string[] }): void
-  /** Takes no connection any more, and cuts those that are open. */
-  close(): Promise<void>
+  /** Takes no connection any more. Requests under way may end within `graceMs`, then what is open is cut. */
+  close(graceMs?: number): Promise<void>
 }
 
 export interface PortEvents {
@@ -28,9 +28,18 @@ const HANDSHAKE_MS = 10_000
 const MIN_VERSION = 'TLSv1.2'
 /** Longer than clients keep a connection for their next question, so that it is they who close. */
 const KEEP_ALIVE_MS = 72_000
+/** How long a request may take to arrive, unless told. */
+const REQUEST_MS = 300_000
+const DRAIN_LOOK_MS = 50
 
-export function openTwoWayPort(handler: RequestListener, clock: Clock, events: PortEvents): TwoWayPort {
-  const plain = createHttpServer(handler)
+/** `requestMs`: how long a request may take to arrive; 0: for ever, where requests are streams. */
+export function openTwoWayPort(
+  handler: RequestListener,
+  clock: Clock,
+  events: PortEvents,
+  { requestMs = REQUEST_MS }: { requestMs?: number } = {},
+): TwoWayPort {
+  const plain = createHttpServer({ requestTimeout: requestMs }, handler)
   const secure = createHttpsServer(
     // A certificate is asked for and not insisted on: a token is another proof. What it proves is judged request by request.
     {
@@ -39,6 +48,7 @@ export function openTwoWayPort(handler: RequestListener, clock: Clock, events: P
       minVersion: MIN_VERSION,
       ...strongTls,
       handshakeTimeout: HANDSHAKE_MS,
+      requestTimeout: requestMs,
     },
     handler,
   )
@@ -67,6 +77,17 @@ export function openTwoWayPort(handler: RequestListener, clock: Clock, events: P
     socket.on('close', () => sockets.delete(socket))
     peek.take(socket)
   })
+  /** A connection idles when its request has ended; nobody tells, so one has to look. */
+  const drained = (graceMs: number) =>
+    new Promise<void>(resolve => {
+      const untilMs = clock.now() + graceMs
+      const stop = clock.every(DRAIN_LOOK_MS, () => {
+        for (const server of servers) server.closeIdleConnections()
+        if (sockets.size > 0 && clock.now() < untilMs) return
+        stop()
+        resolve()
+      })
+    })
   secure.on('tlsClientError', error => events.handshakeFailed(error.message))
   return {
     plain,
@@ -81,13 +102,14 @@ export function openTwoWayPort(handler: RequestListener, clock: Clock, events: P
       secure.setSecureContext({ ...tls, minVersion: MIN_VERSION, ...strongTls })
       certified = true
     },
-    async close() {
+    async close(graceMs = 0) {
       peek.close()
       const closed = new Promise<void>(resolve => {
         if (front.listening) front.close(() => resolve())
         else resolve()
       })
       for (const server of servers) server.close()
+      if (graceMs > 0) await drained(graceMs)
       for (const socket of sockets) socket.destroy()
       await closed
     },

@@ -13,7 +13,9 @@ interface Import {
 
 const programs = ['proxy', 'collector', 'control']
 const outermost = ['test', 'bench', 'demo', 'cli', 'scripts']
-const files = globSync('{proxy,collector,control,protocol,runtime,cli,dashboards,demo,test,bench,scripts}/**/*.ts')
+const files = globSync(
+  '{proxy,collector,control,protocol,runtime,credentials,cli,dashboards,demo,test,bench,scripts}/**/*.ts',
+)
   .filter(file => !file.includes('node_modules'))
   .sort()
 const imports: Import[] = files.flatMap(file => importsOf(file))
@@ -59,10 +61,18 @@ test('runtime/ imports node and packages, never protocol/ or a program', () => {
   )
 })
 
+test('credentials/ imports words and plumbing, never a program: every program gets its identity by it', () => {
+  const allowed = (to: string): boolean => ['credentials', 'protocol', 'runtime'].includes(top(to))
+  none(
+    imports.filter(({ from, to }) => top(from) === 'credentials' && isFile(to) && !allowed(to)),
+    'who asks for a certificate is an argument',
+  )
+})
+
 test('a program never imports another program: they meet over the wire', () => {
   const foreign = ({ from, to }: Import): boolean =>
-    programs.includes(top(from)) && isFile(to) && ![top(from), 'protocol', 'runtime'].includes(top(to))
-  none(imports.filter(foreign), 'proxy, collector and control share words and plumbing only')
+    programs.includes(top(from)) && isFile(to) && ![top(from), 'protocol', 'runtime', 'credentials'].includes(top(to))
+  none(imports.filter(foreign), 'proxy, collector and control share words, plumbing and the way to an identity only')
 })
 
 test('a stage gets its neighbours as arguments: it imports types of them, nothing else', () => {

@@ -1,4 +1,5 @@
 import type { TokenStatus } from '../../control/identity/token-routes.ts'
+import { COLLECTOR } from '../../protocol/identity.ts'
 import { settingsOrExit, usageError } from '../../runtime/command.ts'
 import { durationMs, flag, listOf, text } from '../../runtime/setting-readers.ts'
 import type { Invocation } from '../../runtime/settings.ts'
@@ -13,6 +14,7 @@ const program = {
   examples: [
     'trimtab token create --service report                     for one proxy, once, within an hour',
     'trimtab token create --service report --service expense --reusable --expires 30d',
+    'trimtab token create --collector                          for a collector, so that spans and reports travel by TLS',
     'trimtab token create --read-only --name grafana           looks at everything, changes nothing',
     'trimtab token create --admin --name ann                   may change everything',
     'trimtab token list',
@@ -26,6 +28,12 @@ const settings = {
     describe: 'of a join token: a service or gateway that it is for; repeatable; without it any',
     read: listOf(text),
     default: [] as string[],
+  },
+  collector: {
+    flag: '--collector',
+    describe: 'of a join token: it is for a collector, and for no service',
+    read: flag,
+    default: false,
   },
   reusable: {
     flag: '--reusable',
@@ -57,12 +65,13 @@ export async function tokenCommand(invocation: Invocation): Promise<void> {
   if (action === 'create' && id === undefined) {
     if (values.readOnly && values.admin) usageError(program.name, '--read-only and --admin exclude each other')
     const kind = values.admin ? 'admin' : values.readOnly ? 'read' : 'join'
-    if (kind !== 'join' && (values.service.length > 0 || values.reusable))
-      usageError(program.name, '--service and --reusable belong to join tokens')
+    if (kind !== 'join' && (values.service.length > 0 || values.collector || values.reusable))
+      usageError(program.name, '--service, --collector and --reusable belong to join tokens')
+    const services = [...values.service, ...(values.collector ? [COLLECTOR] : [])]
     const wanted = {
       kind,
       ...(values.name !== undefined && { name: values.name }),
-      ...(values.service.length > 0 && { services: values.service }),
+      ...(services.length > 0 && { services }),
       ...(values.reusable && { reusable: true }),
       ...(values.expires !== undefined && { expiresInMs: values.expires }),
     }

@@ -63,7 +63,11 @@ export async function planDemo(settings: PlanSettings, ports: Ports): Promise<Pl
     collector: `http://${zipkin}`,
   }
 
-  const collector = await planCollector(settings, { zipkin, control: urls.control }, at, common)
+  // Proxies and control reach the collector over TLS, applications on this machine in clear text; proxies come to control with a join token,
+  // the collector with one of its own, which control writes for it; people on this machine with neither.
+  const controlForProxies = `https://${api}`
+  const collectorToken = `${settings.dataDirectory}/control/collector-token`
+  const collector = await planCollector(settings, { zipkin, control: controlForProxies, collectorToken }, at, common)
   const control: ProcessPlan = {
     name: 'control',
     kind: 'control',
@@ -79,13 +83,13 @@ export async function planDemo(settings: PlanSettings, ports: Ports): Promise<Pl
       '--listen',
       api,
       '--collector',
-      urls.collector,
+      `https://${zipkin}`,
+      '--collector-token-file',
+      collectorToken,
       ...common,
     ],
     urls: { api: urls.control, metrics: `${urls.control}/metrics` },
   }
-  // Proxies come with a join token and over TLS; people on this machine with neither.
-  const controlForProxies = `https://${api}`
   const apps: ProcessPlan[] = []
   const sidecars: ProcessPlan[] = []
   for (const [index, { service, version }] of instances.entries()) {
@@ -115,7 +119,7 @@ type At = (wish: number, what: string) => Promise<string>
 
 async function planCollector(
   settings: PlanSettings,
-  { zipkin, control }: { zipkin: string; control: string },
+  { zipkin, control, collectorToken }: { zipkin: string; control: string; collectorToken: string },
   at: At,
   common: string[],
 ): Promise<ProcessPlan> {
@@ -138,8 +142,10 @@ async function planCollector(
       telemetry,
       '--clickhouse',
       settings.clickhouse,
-      '--mesh-roots',
+      '--control',
       control,
+      '--join-token-file',
+      collectorToken,
       ...jaeger,
       ...common,
     ],

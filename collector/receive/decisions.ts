@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type Decision, readDecision } from '../../protocol/decision.ts'
+import { peerFacts } from '../../runtime/peer-certificate.ts'
 import type { ReceiveEvents } from '../events-receive.ts'
 import { jsonLine } from '../json-line.ts'
 import type { Reporters } from '../reporters/reporters.ts'
@@ -26,7 +27,7 @@ export function receiveDecisions(
       done(null, body),
     )
     scope.post('/v1/decisions', async (request, reply) => {
-      const sender = await reporters?.check(request.headers.authorization)
+      const sender = await reporters?.check(request.headers.authorization, peerFacts(request.raw.socket))
       if (sender?.status === 'refused') return reply.code(sender.code).send({ error: sender.reason })
       if (sender !== undefined && sender.who !== 'control')
         return reply

@@ -10,6 +10,7 @@ import {
 import { refusalOf } from '../../protocol/version.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { lineSplitter } from '../../runtime/ndjson.ts'
+import { peerFacts } from '../../runtime/peer-certificate.ts'
 import type { ReportEvents } from '../events-live.ts'
 import type { LiveWindow, ReporterStream } from '../live/window.ts'
 import type { Reporters, Sender } from '../reporters/reporters.ts'
@@ -47,7 +48,7 @@ export function receiveReports(
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
     scope.post('/v1/reports', async (request, reply) => {
-      const sender = await reporters?.check(request.headers.authorization)
+      const sender = await reporters?.check(request.headers.authorization, peerFacts(request.raw.socket))
       if (sender?.status === 'refused') {
         events.streamRefused(sender.reason)
         return answer(reply, request.raw, sender)

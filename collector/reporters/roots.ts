@@ -17,28 +17,38 @@ export interface Roots {
   close(): void
 }
 
+/** Who tells of them. */
+export interface RootsSource {
+  /** For people. */
+  name: string
+  /** What it told; empty: nothing yet. */
+  known(): readonly string[]
+  /** Asks anew. Rejects with why there is no answer. */
+  ask(): Promise<void>
+}
+
 const ANSWER_BYTES_MAX = 1024 * 1024
 const ASK_EVERY_MS = 10_000
-/** While nothing was heard yet, and at most this often when a proof leads to an unknown root. */
+/** While something is wrong, and at most this often when a proof leads to an unknown root. */
 const ASK_SOON_MS = 1000
 
 const readRoots = readerOf(TrustedRoots, ANSWER_BYTES_MAX)
 
-/** `where`: the base URL of control, which is asked again and again, or a PEM file, which is read again. */
-export function trustedRoots(where: string, clock: Clock): Roots {
-  let current: readonly string[] = []
-  let problem = `no root is known yet: ${where} was not asked`
+/** Keeps asking a source. */
+export function trustedRoots(source: RootsSource, clock: Clock): Roots {
+  let problem = `no root is known yet: ${source.name} was not asked`
   let asking: Promise<void> | undefined
   let askedMs = Number.NEGATIVE_INFINITY
 
   const look = async (): Promise<void> => {
     askedMs = clock.now()
     try {
-      current = /^https?:/.test(where) ? await fromControl(where) : fromFile(where)
+      await source.ask()
       problem = ''
     } catch (error) {
-      const since = current.length === 0 ? 'no root is known yet' : `${current.length} known before stay trusted`
-      problem = `${where}: ${(error as Error).message}; ${since}`
+      const { length } = source.known()
+      const since = length === 0 ? 'no root is known yet' : `${length} known before stay trusted`
+      problem = `${source.name}: ${(error as Error).message}; ${since}`
     }
   }
   const refresh = (): Promise<void> => {
@@ -49,18 +59,30 @@ export function trustedRoots(where: string, clock: Clock): Roots {
     return asking ?? Promise.resolve()
   }
   const stop = clock.every(ASK_SOON_MS, () => {
-    if (current.length === 0 || clock.now() - askedMs >= ASK_EVERY_MS) void refresh()
+    if (problem !== '' || clock.now() - askedMs >= ASK_EVERY_MS) void refresh()
   })
   void refresh()
   return {
     get current() {
-      return current
+      return source.known()
     },
     get problem() {
       return problem
     },
     refresh,
     close: stop,
+  }
+}
+
+/** `where`: the base URL of control, or a PEM file. */
+export function rootsAt(where: string): RootsSource {
+  let known: readonly string[] = []
+  return {
+    name: where,
+    known: () => known,
+    async ask() {
+      known = /^https?:/.test(where) ? await fromControl(where) : fromFile(where)
+    },
   }
 }
 

@@ -4,6 +4,8 @@ import { readTick, type Tick } from '../../protocol/tick.ts'
 import { Hello, refusalOf } from '../../protocol/version.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { lineSplitter } from '../../runtime/ndjson.ts'
+import { sentenceOf } from '../../runtime/tls-faults.ts'
+import type { CollectorConnect } from '../to-collector.ts'
 
 const readHello = readerOf(Hello, 8 * 1024)
 
@@ -34,6 +36,12 @@ export interface FeedEvents {
   onLost(reason: string): void
 }
 
+export interface FeedParts {
+  clock: Clock
+  random: () => number
+  connect: CollectorConnect
+}
+
 export interface CollectorFeed {
   readonly url: string
   readonly connected: boolean
@@ -46,7 +54,7 @@ export interface CollectorFeed {
 export function collectorFeed(
   url: string,
   limits: FeedLimits,
-  { clock, random }: { clock: Clock; random: () => number },
+  { clock, random, connect }: FeedParts,
   events: FeedEvents,
 ): CollectorFeed {
   let closed = false
@@ -68,18 +76,23 @@ export function collectorFeed(
     cancelRetry = clock.after(ceilingMs * (0.5 + random() / 2), attempt)
   }
   const attempt = () => {
-    stopAttempt = follow(url, limits, clock, {
-      onHello() {
-        connected = true
-        problem = undefined
-        toldLost = false
-        failures = 0
-        events.onConnected()
+    stopAttempt = follow(
+      url,
+      limits,
+      { clock, connect },
+      {
+        onHello() {
+          connected = true
+          problem = undefined
+          toldLost = false
+          failures = 0
+          events.onConnected()
+        },
+        onTick: tick => events.onTick(tick),
+        onInvalid: reason => events.onInvalid(reason),
+        onEnd: lost,
       },
-      onTick: tick => events.onTick(tick),
-      onInvalid: reason => events.onInvalid(reason),
-      onEnd: lost,
-    })
+    )
   }
   attempt()
 
@@ -109,12 +122,17 @@ interface Follower {
 }
 
 /** One connection to one /live stream. Gives the function that stops it without a further word. */
-function follow(base: string, limits: FeedLimits, clock: Clock, follower: Follower): () => void {
+function follow(
+  base: string,
+  limits: FeedLimits,
+  { clock, connect }: Omit<FeedParts, 'random'>,
+  follower: Follower,
+): () => void {
   const url = new URL(`${base.replace(/\/$/, '')}/live`)
   const client = new Client(url.origin, {
     bodyTimeout: 0,
     headersTimeout: limits.silentMs,
-    connect: { timeout: limits.silentMs },
+    connect: connect(base, limits.silentMs),
   })
   let over = false
   let greeted = false
@@ -160,6 +178,6 @@ function follow(base: string, limits: FeedLimits, clock: Clock, follower: Follow
       })
       body.on('end', () => end(`${url} ended the stream`))
     })
-    .catch((error: Error) => end(`${url}: ${error.message}`))
+    .catch((error: Error) => end(`${url}: ${sentenceOf(error)}`))
   return stop
 }

@@ -1,6 +1,5 @@
 import type { Tick } from '../../protocol/tick.ts'
-import type { Clock } from '../../runtime/clock.ts'
-import { type CollectorFeed, collectorFeed, feedLimits } from './collector-feed.ts'
+import { type CollectorFeed, collectorFeed, type FeedParts, feedLimits } from './collector-feed.ts'
 import { liveMerge } from './live-merge.ts'
 
 export interface LiveTraffic {
@@ -10,9 +9,7 @@ export interface LiveTraffic {
   close(): void
 }
 
-export interface LiveTrafficParts {
-  clock: Clock
-  random: () => number
+export interface LiveTrafficParts extends FeedParts {
   events: {
     collectorConnected(url: string): void
     collectorLost(url: string, reason: string): void
@@ -29,7 +26,7 @@ const SILENT_AFTER_MS = 600
 /** The live streams of all collectors as one: `onTick` for what comes, `onSilence` a few times a second while nothing does. */
 export function liveTraffic(
   urls: readonly string[],
-  { clock, random, events }: LiveTrafficParts,
+  { clock, random, connect, events }: LiveTrafficParts,
   { onTick, onSilence }: { onTick(tick: Tick): void; onSilence(): void },
 ): LiveTraffic {
   const merge = liveMerge(MERGE_WAIT_MS)
@@ -43,7 +40,7 @@ export function liveTraffic(
     collectorFeed(
       url,
       feedLimits,
-      { clock, random },
+      { clock, random, connect },
       {
         onConnected() {
           merge.connected(url)

@@ -18,7 +18,7 @@ export interface Authority {
 
 export interface LeafNames {
   spiffeId: string
-  /** For control's own certificate only, which browsers and curl look at: a proxy is known by its SPIFFE id alone. */
+  /** For control and collectors only, which browsers, curl and senders of spans look at: a proxy is known by its SPIFFE id alone. */
   dns?: readonly string[]
   ips?: readonly string[]
 }

@@ -32,7 +32,7 @@ const hints: Readonly<Record<string, string>> = {
   'expired-token': 'Make a new one: trimtab token create --service NAME',
   'used-token':
     'Make a new one, or a reusable one: trimtab token create --service NAME --reusable. If nobody of yours used it, somebody else did: see trimtab audit.',
-  'foreign-token': 'Use a token that was made for this service.',
+  'foreign-token': 'Use a token that was made for this service; for a collector: trimtab token create --collector',
   'wrong-kind': 'Proxies join with a token of: trimtab token create --service NAME',
 }
 

@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { type IssuedCertificate, spiffeIdOf, type TrustedRoots } from '../../protocol/identity.ts'
+import { COLLECTOR, type IssuedCertificate, memberSpiffeId, type TrustedRoots } from '../../protocol/identity.ts'
 import type { MeshConfig } from '../../protocol/mesh-config/config.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { IdentityInForce } from '../publish/sections.ts'
@@ -14,6 +14,7 @@ export type IssueRefusal = { status: 'refused'; why: 'locked' | 'unknown-service
 export type Issue = { status: 'issued'; issued: IssuedCertificate } | IssueRefusal
 
 export interface IssueOrder {
+  /** Or COLLECTOR. */
   service: string
   /** SubjectPublicKeyInfo, DER, of a request that was checked. */
   publicKey: Buffer
@@ -29,7 +30,7 @@ export interface Identity {
   trustedRoots(): TrustedRoots
   /** SHA-256 (base64url) of the root that join tokens made now are to be pinned to. */
   pin(): string
-  /** Whether a service or gateway of this name can have a certificate. */
+  /** Whether a service or gateway of this name can have a certificate; COLLECTOR can. */
   knows(service: string): boolean
   issue(order: IssueOrder): Promise<Issue>
   rotate(): Promise<{ status: 'begun'; root: string } | { status: 'refused'; reason: string; hint: string }>
@@ -54,6 +55,8 @@ export interface IdentityParts {
   limits: RotationLimits
   /** DNS names and addresses that control is asked by. */
   hosts: { dns: readonly string[]; ips: readonly string[] }
+  /** Those that collectors are asked by: what applications and people check that send to them over https. */
+  collectorHosts: { dns: readonly string[]; ips: readonly string[] }
   /** Proxies that have not applied an epoch. */
   behind(epoch: number): string[]
   /** Writes section `identity` anew for everybody; gives its epoch. */
@@ -68,6 +71,7 @@ export async function createIdentity(parts: IdentityParts): Promise<Identity> {
 
   const roots = () => authorities.trusted().map(({ certificate }) => certificate)
   const knows = (service: string) => {
+    if (service === COLLECTOR) return true
     const { services, gateways } = parts.mesh()
     const found = services.get(service)
     return found === undefined ? gateways.has(service) : found.outside === undefined
@@ -109,7 +113,12 @@ export async function createIdentity(parts: IdentityParts): Promise<Identity> {
   return {
     authorities,
     inForce: () => ({ dc: parts.dc, roots: roots(), issuer: issuingRoot(authorities.rotation) }),
-    trustedRoots: () => ({ trustDomain: parts.mesh().trustDomain, dc: parts.dc, roots: roots() }),
+    trustedRoots: () => ({
+      trustDomain: parts.mesh().trustDomain,
+      dc: parts.dc,
+      roots: roots(),
+      issuer: issuingRoot(authorities.rotation),
+    }),
     pin() {
       const lasting = lastingRoot(authorities.rotation)
       return pinOf(authorities.trusted().find(({ fingerprint }) => fingerprint === lasting)!.certificate)
@@ -122,8 +131,10 @@ export async function createIdentity(parts: IdentityParts): Promise<Identity> {
         return { status: 'refused', why: 'locked', reason, hint }
       }
       const { trustDomain } = parts.mesh()
-      const spiffeId = spiffeIdOf({ trustDomain, dc: parts.dc }, service)
-      const leaf = await sign({ spiffeId }, publicKey, issuing.authority)
+      const spiffeId = memberSpiffeId({ trustDomain, dc: parts.dc }, service)
+      // Its names are ours to say: who could ask for any could pose as control before a browser.
+      const hosts = service === COLLECTOR ? parts.collectorHosts : {}
+      const leaf = await sign({ spiffeId, ...hosts }, publicKey, issuing.authority)
       const renews = 'serial' in proof ? proof.serial : undefined
       const said = 'serial' in proof ? 'certificate' : `token ${proof.token}`
       store.issued(

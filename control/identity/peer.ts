@@ -1,7 +1,7 @@
-import { serviceOfSpiffeId } from '../../protocol/identity.ts'
+import { COLLECTOR, memberOfSpiffeId } from '../../protocol/identity.ts'
 import { type EndGrace, judgeCertificate, type PeerFacts, type PeerRefusal } from '../../runtime/peer-certificate.ts'
 
-/** Which service of the mesh the other end is, by its certificate, at this moment. */
+/** Which service of the mesh the other end is, or COLLECTOR, by its certificate, at this moment. */
 export type Peer =
   | { status: 'none' }
   | { status: 'proved'; service: string; serial: string }
@@ -15,12 +15,16 @@ export interface HomeMesh {
 export function judgePeer(facts: PeerFacts | undefined, nowMs: number, home: HomeMesh, grace?: EndGrace): Peer {
   const judged = judgeCertificate(facts, nowMs, grace)
   if (judged.status !== 'proved') return judged
-  const { uri, serial } = judged
-  const named = serviceOfSpiffeId(uri)
-  if (!named)
-    return { status: 'refused', why: 'no-identity', reason: `the certificate names no service of a mesh (${uri})` }
-  const { trustDomain, dc, service } = named
-  if (trustDomain === home.trustDomain && dc === home.dc) return { status: 'proved', service, serial }
+  const { uri, hosts, serial } = judged
+  const named = memberOfSpiffeId(uri)
+  if (!named || (hosts && named.member !== COLLECTOR))
+    return {
+      status: 'refused',
+      why: 'no-identity',
+      reason: `the certificate names no service and no collector of a mesh, or hosts beside a service (${uri})`,
+    }
+  const { trustDomain, dc = home.dc, member } = named
+  if (trustDomain === home.trustDomain && dc === home.dc) return { status: 'proved', service: member, serial }
   const reason = `the certificate is for ${uri}, another mesh than ${home.trustDomain}, ${home.dc}`
   return { status: 'refused', why: 'foreign-mesh', reason }
 }

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { COLLECTOR } from '../../protocol/identity.ts'
 import type { KeptToken } from '../state/identity-store.ts'
 
 /** Tokens: what they look like, and whether one is taken. Pure. */
@@ -65,15 +66,19 @@ export function judgeJoin(token: KeptToken, service: string, key: string, nowMs:
   const { id, kind, services, reusable, usedMs, usedKey } = token
   if (kind !== 'join') return refused('wrong-kind', `token ${id} is a person's: proxies join with a join token`)
   if (!fitsService(token, service))
-    return refused('foreign-token', `token ${id} is for ${(services as string[]).join(', ')}, not for ${service}`)
+    return refused(
+      'foreign-token',
+      `token ${id} is for ${services === '*' ? 'services and gateways' : services.join(', ')}, not for ${service}`,
+    )
   if (reusable || usedMs === null) return { status: 'taken', token }
   if (usedKey === key && nowMs - usedMs <= SAME_KEY_GRACE_MS && nowMs >= usedMs - SAME_KEY_GRACE_MS)
     return { status: 'taken', token }
   return refused('used-token', `token ${id} was good for once, and was used at ${new Date(usedMs).toISOString()}`)
 }
 
+/** A token for any service or gateway is none for the collector, who hears of all of them. */
 export function fitsService({ services }: Pick<KeptToken, 'services'>, service: string): boolean {
-  return services === '*' || services.includes(service)
+  return services === '*' ? service !== COLLECTOR : services.includes(service)
 }
 
 function refused(why: TokenRefusal, reason: string): TokenVerdict {

@@ -1,6 +1,8 @@
 import { Client } from 'undici'
 import type { Decision } from '../../protocol/decision.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import { sentenceOf } from '../../runtime/tls-faults.ts'
+import type { CollectorConnect } from '../to-collector.ts'
 
 export interface ShipperParts {
   clock: Clock
@@ -11,6 +13,7 @@ export interface ShipperParts {
   shippedTo: number
   /** What proves to the collector that control sends; undefined: control has no certificate now. */
   proof(): Promise<string | undefined>
+  connect: CollectorConnect
   events: {
     decisionsShipped(count: number): void
     decisionsNotShipped(reason: string): void
@@ -36,7 +39,11 @@ const ANSWER_WITHIN_MS = 10_000
 export function decisionShipper(collectorUrl: string, parts: ShipperParts): DecisionShipper {
   const { clock, random, events } = parts
   const url = new URL(`${collectorUrl.replace(/\/$/, '')}/v1/decisions`)
-  const client = new Client(url.origin, { headersTimeout: ANSWER_WITHIN_MS, bodyTimeout: ANSWER_WITHIN_MS })
+  const client = new Client(url.origin, {
+    headersTimeout: ANSWER_WITHIN_MS,
+    bodyTimeout: ANSWER_WITHIN_MS,
+    connect: parts.connect(collectorUrl, ANSWER_WITHIN_MS),
+  })
   let shippedTo = parts.shippedTo
   let busy = false
   let closed = false
@@ -55,7 +62,7 @@ export function decisionShipper(collectorUrl: string, parts: ShipperParts): Deci
       await answer.body.dump()
       return outcomeOf(answer.statusCode, url)
     } catch (error) {
-      return { status: 'retryable', reason: `${url}: ${(error as Error).message}` }
+      return { status: 'retryable', reason: `${url}: ${sentenceOf(error as Error)}` }
     }
   }
   const run = async () => {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
+import { occasionalLog } from '../../runtime/occasional-log.ts'
 import { tlsOrPlain } from '../../runtime/tls-or-plain.ts'
 import { type Failure, failure } from '../failures.ts'
-import { occasionalLog } from '../occasional-log.ts'
 import type { ListenerContext } from './context.ts'
 import { Handshakes } from './handshakes.ts'
 import { type Client, type Security, servedProtocols, unknownClient } from './security.ts'

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TlsOptions } from 'node:tls'
-import type { TlsFault } from '../tls-faults.ts'
+import type { TlsFault } from '../../runtime/tls-faults.ts'
 
 /** How a listener takes its next connection. Asked anew for each, so that a change drops none that stands. */
 export interface Security {

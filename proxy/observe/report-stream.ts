@@ -1,7 +1,9 @@
 import { Agent, request } from 'undici'
 import type { Clock } from '../../runtime/clock.ts'
 import { shortText } from '../../runtime/short-text.ts'
+import { sentenceOf } from '../../runtime/tls-faults.ts'
 import { lineFeed } from './line-feed.ts'
+import type { Receiver } from './receiver.ts'
 
 /** One POST /v1/reports, from its opening until the collector refuses it, the connection breaks, or we leave. */
 export interface ReportStream {
@@ -17,26 +19,32 @@ export interface ReportStream {
   giveUp(why: string): void
   /** Ends it in peace, without another line. */
   leave(): void
-  /** Sends the lines that are there, and ends it. */
-  close(): Promise<void>
+  /** Sends the lines that are there, and ends it, within this time. */
+  close(withinMs: number): Promise<void>
 }
 
+const CONNECT_MS = 2000
 const HEARD_AFTER_MS = 1000
 /** How long a stream that we ended may take to be over. */
-const PARTING_MS = 500
+export const PARTING_MS = 500
 const REASON_BYTES_MAX = 300
 
 /**
- * Opens a stream to the collector at `url`; `take` gives the next line, or undefined when there is none now. `proof` is asked once, for
- * what proves who reports; undefined: nothing does.
+ * Opens a stream to the collector; `take` gives the next line, or undefined when there is none now. `proof` is asked once, for what proves
+ * who reports where TLS does not; undefined: nothing does.
  */
 export function openReportStream(
-  url: string,
+  { url, connector }: Receiver,
   clock: Clock,
   take: () => string | undefined,
   proof: () => Promise<string | undefined>,
 ): ReportStream {
-  const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 2000 }, pipelining: 0 })
+  const agent = new Agent({
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: connector ?? { timeout: CONNECT_MS },
+    pipelining: 0,
+  })
   const breakOff = new AbortController()
   let takenMs = clock.now()
   let firstTakenMs: number | undefined
@@ -47,11 +55,12 @@ export function openReportStream(
     firstTakenMs ??= takenMs
     return line
   })
-  const over = post(new URL('/v1/reports', url), agent, feed, breakOff.signal, proof).finally(() => feed.cut())
-  const part = async (): Promise<void> => {
+  const proven = connector === undefined ? proof : nothing
+  const over = post(new URL('/v1/reports', url), agent, feed, breakOff.signal, proven).finally(() => feed.cut())
+  const part = async (withinMs: number): Promise<void> => {
     let cancel = () => {}
     const late = new Promise<void>(resolve => {
-      cancel = clock.after(PARTING_MS, resolve)
+      cancel = clock.after(withinMs, resolve)
     })
     await Promise.race([over, late])
     cancel()
@@ -69,14 +78,16 @@ export function openReportStream(
     giveUp: why => breakOff.abort(new Error(why)),
     leave() {
       feed.cut()
-      void part()
+      void part(PARTING_MS)
     },
-    close() {
+    close(withinMs) {
       feed.end()
-      return part()
+      return part(withinMs)
     },
   }
 }
+
+async function nothing(): Promise<undefined> {}
 
 async function post(
   url: URL,
@@ -101,6 +112,6 @@ async function post(
     })
     return `the collector answered ${answer.statusCode}: ${await shortText(answer.body, REASON_BYTES_MAX)}`
   } catch (error) {
-    return (error as Error).message
+    return sentenceOf(error as Error)
   }
 }

@@ -2,8 +2,9 @@ import type { ReportHello, ReportKey, ReportLine } from '../../protocol/report.t
 import { PROTOCOL } from '../../protocol/version.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
+import { type Receiver, sameReceiver } from './receiver.ts'
 import { reportBacklog } from './report-backlog.ts'
-import { openReportStream, type ReportStream } from './report-stream.ts'
+import { openReportStream, PARTING_MS, type ReportStream } from './report-stream.ts'
 import type { Traffic } from './traffic.ts'
 
 const INTERVAL_MS = 250
@@ -28,8 +29,10 @@ export interface ReportParts {
 }
 
 export interface TrafficReport {
-  /** Base URL of the collector; undefined: nobody wants to know. */
-  target(url: string | undefined): void
+  /** The collector, by its base URL; undefined: nobody wants to know. */
+  target(receiver: Receiver | undefined): void
+  /** Goes on over a new connection, once the collector has read the one before to its end: what is proved by ours has changed. */
+  reconnect(): void
   readonly connected: boolean
   readonly problem: string
   readonly droppedLines: number
@@ -44,13 +47,15 @@ export interface TrafficReport {
 export function trafficReport(parts: ReportParts): TrafficReport {
   const { clock, random, log, traffic } = parts
   const backlog = reportBacklog()
-  let url: string | undefined
+  let receiver: Receiver | undefined
   let stream: ReportStream | undefined
   let seq = 0
   let takenMs = clock.now()
   let failures = 0
   let notBeforeMs = 0
   let droppedLines = 0
+  /** The last stream is read to its end; the next one begins then. */
+  let handingOver = false
   let problem = NOT_REACHED
 
   const lineOf = (line: Omit<ReportLine, 'seq' | 'epoch'>): string =>
@@ -77,7 +82,7 @@ export function trafficReport(parts: ReportParts): TrafficReport {
     return [() => `${JSON.stringify(hello)}\n`, ...told]
   }
 
-  const open = (to: string): void => {
+  const open = (to: Receiver): void => {
     const first = opening()
     const take = () => (first.length > 0 ? first.shift()!() : nextLine())
     const opened = openReportStream(to, clock, take, parts.proof)
@@ -97,7 +102,7 @@ export function trafficReport(parts: ReportParts): TrafficReport {
     const intervalMs = now - takenMs
     takenMs = now
     const rows = traffic.takeRows(parts.fuses())
-    if (url === undefined) return
+    if (receiver === undefined) return
     const dropped = backlog.add({ ...rows, intervalMs })
     droppedLines += dropped
     // The gap tells the collector what it will never see.
@@ -107,7 +112,7 @@ export function trafficReport(parts: ReportParts): TrafficReport {
   const report = (): void => {
     takeInterval()
     const now = clock.now()
-    if (url !== undefined && stream === undefined && now >= notBeforeMs) open(url)
+    if (receiver !== undefined && stream === undefined && now >= notBeforeMs) open(receiver)
     if (stream === undefined) return
     stream.wake()
     if (now - stream.takenMs > SILENCE_MS) stream.giveUp(`the collector took nothing for ${SILENCE_MS} ms`)
@@ -121,29 +126,41 @@ export function trafficReport(parts: ReportParts): TrafficReport {
 
   return {
     get connected() {
-      return stream !== undefined && problem === ''
+      return (stream !== undefined || handingOver) && problem === ''
     },
     get problem() {
-      return url === undefined ? '' : problem
+      return receiver === undefined ? '' : problem
     },
     get droppedLines() {
       return droppedLines
     },
     target(next) {
-      if (next === url) return
-      url = next
+      if (sameReceiver(next, receiver)) return
+      receiver = next
+      handingOver = false
       stream?.leave()
       stream = undefined
       notBeforeMs = 0
       failures = 0
       problem = NOT_REACHED
     },
+    reconnect() {
+      const last = stream
+      if (last === undefined || receiver?.connector === undefined) return
+      stream = undefined
+      handingOver = true
+      notBeforeMs = Number.POSITIVE_INFINITY
+      void last.close(SILENCE_MS).then(() => {
+        if (handingOver) notBeforeMs = 0
+        handingOver = false
+      })
+    },
     async close() {
       stop()
       takeInterval()
       const last = stream
       stream = undefined
-      await last?.close()
+      await last?.close(PARTING_MS)
       droppedLines += backlog.lines
     },
   }

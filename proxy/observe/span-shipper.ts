@@ -1,6 +1,8 @@
-import { Agent, request } from 'undici'
+import { request } from 'undici'
 import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
+import { sentenceOf } from '../../runtime/tls-faults.ts'
+import { type Receiver, renewableAgent, sameReceiver } from './receiver.ts'
 import { SpanBatch } from './span-batch.ts'
 
 /** Sends finished spans in batches to a Zipkin v2 URL. Never holds up a request: what does not fit is dropped and counted. */
@@ -8,7 +10,9 @@ export interface SpanShipper {
   /** What the next span is to be written into, at once and whole. undefined: nobody wants it, or there is no room, which was counted. */
   batch(): SpanBatch | undefined
   /** Where to; undefined: spans are dropped silently, there is nobody who wants them. */
-  target(url: string | undefined): void
+  target(receiver: Receiver | undefined): void
+  /** Sends over a new connection from now on: what is proved by ours has changed. */
+  reconnect(): void
   readonly counters: SpanCounters
   /** Spans that nobody has acknowledged yet, those on their way included. */
   readonly queued: number
@@ -32,14 +36,9 @@ const QUEUE_SPANS_MAX = 50_000
 const BACKOFF_MAX_MS = 5000
 
 export function spanShipper({ clock, random, log }: { clock: Clock; random: () => number; log: Log }): SpanShipper {
-  const agent = new Agent({
-    connections: 2,
-    pipelining: 1,
-    headersTimeout: 10_000,
-    bodyTimeout: 10_000,
-    connect: { timeout: 2000 },
-  })
+  const agent = renewableAgent({ connections: 2, pipelining: 1, headersTimeout: 10_000, bodyTimeout: 10_000 }, 2000)
   const counters: SpanCounters = { added: 0, sent: 0, droppedFull: 0, droppedRefused: 0, failures: 0 }
+  let receiver: Receiver | undefined
   let url: string | undefined
   let queue: SpanBatch[] = []
   /**
@@ -58,7 +57,7 @@ export function spanShipper({ clock, random, log }: { clock: Clock; random: () =
   const post = async (batch: SpanBatch): Promise<'sent' | 'again' | 'refused'> => {
     const answer = await request(url!, {
       method: 'POST',
-      dispatcher: agent,
+      dispatcher: agent.current,
       headers: { 'content-type': 'application/json', b3: '0' },
       body: batch.body(),
     })
@@ -76,7 +75,7 @@ export function spanShipper({ clock, random, log }: { clock: Clock; random: () =
     try {
       result = await post(batch)
     } catch (error) {
-      problem = `${url} cannot be reached: ${(error as Error).message}`
+      problem = `${url} cannot be reached: ${sentenceOf(error as Error)}`
       result = 'again'
     }
     if (result === 'again') {
@@ -143,13 +142,20 @@ export function spanShipper({ clock, random, log }: { clock: Clock; random: () =
       return open
     },
     target(next) {
-      if (next === url) return
-      url = next
+      if (sameReceiver(next, receiver)) return
+      agent.renew(next?.connector)
+      receiver = next
+      url = next?.url
       notBeforeMs = 0
       if (url !== undefined) return
       queue = []
       open = undefined
       queued = 0
+    },
+    reconnect() {
+      if (receiver?.connector === undefined) return
+      agent.renew(receiver.connector)
+      notBeforeMs = 0
     },
     async close(graceMs) {
       stop()

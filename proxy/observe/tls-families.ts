@@ -1,4 +1,4 @@
-import { tlsFaults } from '../tls-faults.ts'
+import { tlsFaults } from '../../runtime/tls-faults.ts'
 import { envoyFaultGroups, faultsOfGroup, type TlsStats } from '../tls-stats.ts'
 import { type ComputedFamily, clusterLabels, type FamilyValue } from './families.ts'
 import type { ListenerCounts } from './listener-families.ts'

@@ -3,9 +3,9 @@ import { connect as connectTcp, isIP, Socket, type TcpNetConnectOpts } from 'nod
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Upstream } from '../../protocol/snapshot.ts'
 import { parseAddress } from '../../runtime/address.ts'
+import { faultOf, TlsRefusal } from '../../runtime/tls-faults.ts'
 import { COPY_BYTES_MAX } from '../cork.ts'
 import { laidOver } from '../tcp/reset.ts'
-import { faultOf, TlsRefusal } from '../tls-faults.ts'
 import type { TlsStats } from '../tls-stats.ts'
 import { ALPN_HTTP1 } from './wires.ts'
 

@@ -1,8 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import type { SecureContext } from 'node:tls'
+import { judgePeer } from '../../credentials/peer-certificate.ts'
 import { parseAddress } from '../../runtime/address.ts'
-import { judgePeer } from '../peer-certificate.ts'
-import { TlsRefusal } from '../tls-faults.ts'
+import { TlsRefusal } from '../../runtime/tls-faults.ts'
 import { alpnOf, type Connect, connectSocket, countHandshake, failed, secureSocket } from './connect.ts'
 import { SessionCache } from './session-cache.ts'
 

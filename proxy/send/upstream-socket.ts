@@ -1,7 +1,7 @@
 // Hot path: one socket to an endpoint, whoever uses it: first the dial, then what speaks on it.
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import { sentenceOf } from '../tls-faults.ts'
+import { sentenceOf } from '../../runtime/tls-faults.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** Whom a socket's events are told. */

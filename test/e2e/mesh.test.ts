@@ -113,6 +113,20 @@ test('one trace holds the spans of proxies and applications, each below the one 
   ])
 })
 
+test('proxies and control speak to the collector over TLS; in clear text come the spans of applications', async () => {
+  const { urls } = mesh.process('collector')
+  const clearText = async (route: string): Promise<number> => {
+    const text = await (await fetch(urls['metrics']!)).text()
+    const series = new RegExp(
+      `^trimtab_collector_clear_text_requests_total\\{route="${route}",outcome="taken"\\} (\\d+)$`,
+      'm',
+    )
+    return Number(series.exec(text)?.[1] ?? 0)
+  }
+  assert.ok((await clearText('/api/v2/spans')) > 0)
+  for (const route of ['/v1/reports', '/v1/decisions', '/live']) assert.equal(await clearText(route), 0, route)
+})
+
 for (const [format, headers] of [
   ['b3', (id: string) => ({ b3: `${id}-00f067aa0ba902b7-1` })],
   ['x-b3-*', (id: string) => ({ 'x-b3-traceid': id, 'x-b3-spanid': '00f067aa0ba902b7', 'x-b3-sampled': '1' })],

@@ -165,6 +165,7 @@ export async function startControl(
       rotationPatience: 600_000,
       joinTokenFile: undefined,
       joinTokenFor: [],
+      collectorTokenFile: undefined,
       readerTokenFile: undefined,
       newAdminToken: false,
       ...changes,

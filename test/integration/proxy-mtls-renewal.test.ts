@@ -104,7 +104,7 @@ test('while control is away the certificate lasts, and /ready says until when', 
     () => adminOf(report, '/ready'),
     text => text.includes('has expired'),
   )
-  assert.match(expired, /the certificate has expired at \S+: other proxies refuse this one/)
+  assert.match(expired, /the certificate has expired at \S+: others refuse it/)
   // What was connected before stays; who connects now has nothing to show.
   await control.comeBack()
   await identified(report)
@@ -160,7 +160,7 @@ test('what is kept for another service, or damaged, is not used', async t => {
 
   assert.match(
     await adminOf(other, '/ready'),
-    /identity: away, no certificate yet; this proxy has no certificate, and no join token was given/,
+    /identity: away, no certificate yet; nothing proves who this is, and no join token was given/,
   )
 })
 

@@ -24,7 +24,7 @@ async function arrange(t: TestContext, answer: (response: ServerResponse) => voi
   const feed = collectorFeed(
     `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     feedLimits,
-    { clock, random: () => 1 },
+    { clock, connect: (_url, timeout) => ({ timeout }), random: () => 1 },
     {
       onConnected: () => happened.emit('connected'),
       onTick: (seen: Tick) => happened.emit('tick', seen.seq),

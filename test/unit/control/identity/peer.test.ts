@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { failureLimit, isLoopback, peerKey } from '../../../../control/identity/failure-limit.ts'
 import { judgePeer } from '../../../../control/identity/peer.ts'
+import { COLLECTOR } from '../../../../protocol/identity.ts'
 import type { PeerFacts } from '../../../../runtime/peer-certificate.ts'
 import { testAuthority } from '../../../support/certificates.ts'
 
@@ -30,6 +31,15 @@ test('a certificate proves its service while it is valid, by the clock of now', 
   assert.equal(why(facts, nowMs + 3_600_000), 'expired')
   assert.equal(why(facts, nowMs - 120_000), 'not-yet-valid')
   assert.equal(judgePeer(undefined, nowMs, home).status, 'none')
+})
+
+test('a collector is known by its id, also beside the hosts that its certificate names for applications', async () => {
+  const id = 'spiffe://demo.mesh/collector'
+  for (const hosts of [{}, { dns: ['localhost', 'collector'], ips: ['127.0.0.1', '::1'] }]) {
+    const peer = judgePeer(await shown({ spiffeId: id, ...hosts }), nowMs, home)
+    assert.equal(peer.status === 'proved' && peer.service, COLLECTOR)
+  }
+  assert.equal(why(await shown({ spiffeId: 'spiffe://other.mesh/collector' })), 'foreign-mesh')
 })
 
 test('a chain that does not hold, a foreign mesh, no name, two names and a CA are refused', async () => {

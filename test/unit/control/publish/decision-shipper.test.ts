@@ -28,6 +28,7 @@ async function arrange(t: TestContext, codes: number[], shippedTo = 0) {
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const shipper = decisionShipper(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, {
+    connect: (_url, timeout) => ({ timeout }),
     clock,
     random: () => 1,
     shippedTo,

@@ -1,9 +1,9 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { type IssuedCertificate, serviceOfSpiffeId } from '../../protocol/identity.ts'
-import { uriNames } from '../peer-certificate.ts'
+import { COLLECTOR, type IssuedCertificate, memberOfSpiffeId } from '../protocol/identity.ts'
+import { uriNames } from './peer-certificate.ts'
 
-/** Why a certificate is not for this proxy: another key, another service, no certificate at all; undefined: it is. */
-export function whyNotOurs(issued: IssuedCertificate, keyPem: string, service: string): string | undefined {
+/** Why a certificate is not for this program: another key, another service (or COLLECTOR), no certificate at all; undefined: it is. */
+export function whyNotOurs(issued: IssuedCertificate, keyPem: string, member: string): string | undefined {
   let leaf: X509Certificate
   try {
     leaf = new X509Certificate(issued.chain)
@@ -17,8 +17,7 @@ export function whyNotOurs(issued: IssuedCertificate, keyPem: string, service: s
   if (leaf.validToDate.getTime() !== Date.parse(issued.notAfter)) return 'it is valid until another time than was said'
   const names = uriNames(leaf.subjectAltName)
   if (names.length !== 1 || names[0] !== issued.spiffeId) return 'the certificate says another SPIFFE id than was said'
-  const named = serviceOfSpiffeId(issued.spiffeId)
-  return named?.service === service
-    ? undefined
-    : `the certificate is for ${issued.spiffeId}, this proxy is of service ${service}`
+  if (memberOfSpiffeId(issued.spiffeId)?.member === member) return undefined
+  const us = member === COLLECTOR ? 'this is a collector' : `this proxy is of service ${member}`
+  return `the certificate is for ${issued.spiffeId}, ${us}`
 }

@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Type from 'typebox'
-import { IssuedCertificate } from '../../protocol/identity.ts'
-import { readerOf } from '../../protocol/read.ts'
+import { IssuedCertificate } from '../protocol/identity.ts'
+import { readerOf } from '../protocol/read.ts'
 import type { Issued } from './credentials.ts'
 import { whyNotOurs } from './issued.ts'
 
@@ -19,14 +19,14 @@ const Kept = Type.Intersect([
 ])
 const readKept = readerOf(Kept, BYTES_MAX)
 
-/** Key and certificate on disk, in one file of mode 0600, so that they always fit each other, and a restart needs no second token. */
+/** Key and certificate of a service's proxy or of the collector (`member`) on disk, in one file of mode 0600, so that they always fit each other, and a restart needs no second token. */
 export interface KeptCredentials {
   load(): { status: 'ok'; issued: Issued } | { status: 'none'; reason: string }
   /** Replaces the file as a whole. Returns why it could not. */
   save(issued: Issued): string | undefined
 }
 
-export function keptCredentials(path: string, service: string): KeptCredentials {
+export function keptCredentials(path: string, member: string): KeptCredentials {
   return {
     load() {
       let text: string
@@ -40,7 +40,7 @@ export function keptCredentials(path: string, service: string): KeptCredentials 
       const read = readKept(text)
       // What is wrong with it is told, never what stands in it: it holds a private key.
       if (read.status === 'invalid') return { status: 'none', reason: `${path} is damaged` }
-      const wrong = whyNotOurs(read.value, read.value.keyPem, service)
+      const wrong = whyNotOurs(read.value, read.value.keyPem, member)
       return wrong === undefined
         ? { status: 'ok', issued: read.value }
         : { status: 'none', reason: `${path}: ${wrong}` }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { occasionalLog } from '../../../proxy/occasional-log.ts'
+import { occasionalLog } from '../../../runtime/occasional-log.ts'
 import { manualClock } from '../../support/manual-clock.ts'
 
 test('of each kind one line a period is written, and the next says how many were left out', () => {

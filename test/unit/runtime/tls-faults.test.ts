@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { faultOf, sentenceOf, TlsRefusal, tlsFaults } from '../../../proxy/tls-faults.ts'
 import { emptyTlsStats, envoyFaultGroups, faultsOfGroup } from '../../../proxy/tls-stats.ts'
+import { faultOf, sentenceOf, TlsRefusal, tlsFaults } from '../../../runtime/tls-faults.ts'
 
 const failed = (code: string, message = 'words of OpenSSL') => Object.assign(new Error(message), { code })
 

@@ -1,20 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { type JoinToken, readJoinToken } from '../protocol/identity.ts'
 
-export const JOIN_TOKEN_VARIABLE = 'TRIMTAB_PROXY_JOIN_TOKEN'
-
 /**
- * The join token: from the file that was named, else from the environment. Never from a flag: arguments can be read by everybody on the
+ * The join token: from the file that was named, else from this variable of the environment. Never from a flag: arguments can be read by everybody on the
  * machine. What is wrong is told without the text, which is a secret.
  */
 export function joinTokenOf(
   file: string | undefined,
+  variable: string,
   env: Readonly<Record<string, string | undefined>>,
 ): { status: 'ok'; token: JoinToken | undefined } | { status: 'invalid'; reason: string } {
-  const where = file === undefined ? JOIN_TOKEN_VARIABLE : `--join-token-file ${file}`
+  const where = file === undefined ? variable : `--join-token-file ${file}`
   let text: string | undefined
   try {
-    text = file === undefined ? env[JOIN_TOKEN_VARIABLE] : readFileSync(file, 'utf8')
+    text = file === undefined ? env[variable] : readFileSync(file, 'utf8')
   } catch (error) {
     return { status: 'invalid', reason: `${where} cannot be read: ${(error as Error).message}` }
   }
@@ -27,8 +26,8 @@ export function joinTokenOf(
   }
 }
 
-/** An environment for a program that is not to know the token. */
-export function withoutJoinToken(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const { [JOIN_TOKEN_VARIABLE]: _, ...rest } = env
+/** An environment for a program that is not to know the token of this variable. */
+export function withoutJoinToken(variable: string, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { [variable]: _, ...rest } = env
   return rest
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../runtime/clock.ts'
+import type { Clock } from './clock.ts'
 
 /** A log for what anybody outside can cause as often as he likes: of each kind one line a period, which tells how many were left out. */
 export function occasionalLog(

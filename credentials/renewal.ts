@@ -1,9 +1,9 @@
 import type { SecureVersion } from 'node:tls'
-import type { Identity, JoinToken } from '../../protocol/identity.ts'
-import { writeJoinToken } from '../../protocol/identity.ts'
-import type { Clock } from '../../runtime/clock.ts'
-import type { Log } from '../../runtime/log.ts'
-import { occasionalLog } from '../occasional-log.ts'
+import type { Identity, JoinToken } from '../protocol/identity.ts'
+import { writeJoinToken } from '../protocol/identity.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Log } from '../runtime/log.ts'
+import { occasionalLog } from '../runtime/occasional-log.ts'
 import { type Asked, fetchRoots, requestCertificate } from './authority.ts'
 import {
   type Credentials,
@@ -26,9 +26,12 @@ const TIMER_SLACK_MS = 5
 export interface RenewalParts {
   /** https URL of control. */
   controlUrl: string
-  service: string
-  /** For the first certificate, and when the present one has expired; undefined: none was given. */
-  token: JoinToken | undefined
+  /** A service or gateway, or COLLECTOR. */
+  member: string
+  /** For the first certificate, and when the present one has expired; asked for each time, a file may come late. undefined: there is none. */
+  token: () => JoinToken | undefined
+  /** What a person does when a token is missing. */
+  howToJoin: string
   kept: KeptCredentials | undefined
   minVersion: SecureVersion
   clock: Clock
@@ -44,11 +47,11 @@ export interface IdentityState {
   failures: number
 }
 
-/** Keeps a proxy's credentials good: the first by token, later ones by the certificate in force, retried for ever. */
+/** Keeps credentials good: the first by token, later ones by the certificate in force, retried for ever. */
 export interface Renewal extends CredentialsInForce {
   readonly state: IdentityState
-  /** Section `identity` of a snapshot, whenever one is in force. */
-  heard(identity: Identity): void
+  /** Section `identity` of a snapshot, or what control says to who hears none, whenever it is in force. */
+  heard(identity: Pick<Identity, 'roots' | 'issuer'>): void
   /** What is to be said of it now, for /ready and for requests that need it: until when, or what is missing. */
   told(): { ok: boolean; detail: string }
   /** Renews at once because a person wants it; says what came of it. */
@@ -57,13 +60,13 @@ export interface Renewal extends CredentialsInForce {
 }
 
 export function keepRenewed(parts: RenewalParts): Renewal {
-  const { clock, random, log, kept, service } = parts
+  const { clock, random, log, kept, member } = parts
   const inForce = credentialsInForce()
   const state: IdentityState = { problem: '', renewals: 0, failures: 0 }
   const say = occasionalLog(clock, LOG_PERIOD_MS, line => log.warn(line))
   let issued: Issued | undefined
   let wantedIssuer = ''
-  let lastHeard: Identity | undefined
+  let lastHeard: Pick<Identity, 'roots' | 'issuer'> | undefined
   let failuresInRow = 0
   /** The same over all tries by token: control takes a spent one-time token again for its key, should the first answer have been lost. */
   let tokenKey: KeyAndRequest | undefined
@@ -107,7 +110,7 @@ export function keepRenewed(parts: RenewalParts): Renewal {
 
   async function obtain(): Promise<Asked<Issued>> {
     const current = inForce.current
-    const { token } = parts
+    const token = parts.token()
     const by = proofToUse({
       hasCertificate: current !== undefined,
       expired: leftMs() <= 0,
@@ -115,7 +118,7 @@ export function keepRenewed(parts: RenewalParts): Renewal {
       failed: lastFailed,
     })
     lastFailed = { by, refused: false }
-    if (by === 'none') return { status: 'failed', reason: needsToken('this proxy has no certificate') }
+    if (by === 'none') return { status: 'failed', reason: needsToken('nothing proves who this is') }
     const key = (by === 'token' && tokenKey) || (await newKey())
     if (by === 'token') tokenKey = key
     const { keyPem, csrPem } = key
@@ -123,11 +126,11 @@ export function keepRenewed(parts: RenewalParts): Renewal {
       by === 'token' ? await fetchRoots(parts.controlUrl, token!) : { status: 'ok' as const, value: current! }
     if (known.status !== 'ok') return known
     const proof = by === 'token' ? { token: writeJoinToken(token!) } : { own: current! }
-    const order = { service, csr: csrPem }
+    const order = { service: member, csr: csrPem }
     const answer = await requestCertificate(parts.controlUrl, known.value, proof, order, clock.wall)
     lastFailed.refused = answer.status === 'refused'
     if (answer.status !== 'ok') return answer
-    const wrong = whyNotOurs(answer.value, keyPem, service)
+    const wrong = whyNotOurs(answer.value, keyPem, member)
     if (wrong !== undefined) return { status: 'failed', reason: `control's answer does not hold: ${wrong}` }
     const { trustDomain, dc } = known.value
     return { status: 'ok', value: { ...answer.value, keyPem, trustDomain, dc, receivedMs: clock.wall() } }
@@ -151,7 +154,7 @@ export function keepRenewed(parts: RenewalParts): Renewal {
 
   function failed({ reason }: { reason: string }): void {
     state.failures++
-    const isStuck = lastFailed?.by === 'certificate' && lastFailed.refused && parts.token === undefined
+    const isStuck = lastFailed?.by === 'certificate' && lastFailed.refused && parts.token() === undefined
     state.problem = isStuck ? needsToken(reason) : reason
     say('renewal', `no new certificate: ${state.problem}; ${standing(inForce.current, clock.wall())}`)
     schedule(retryDelayMs(failuresInRow++, leftMs(), random()))
@@ -160,14 +163,14 @@ export function keepRenewed(parts: RenewalParts): Renewal {
   function start(): void {
     const found = kept?.load()
     if (found?.status === 'ok') take(found.issued, false)
-    else if (found !== undefined && parts.token === undefined) log.warn(`no certificate was kept: ${found.reason}`)
+    else if (found !== undefined && parts.token() === undefined) log.warn(`no certificate was kept: ${found.reason}`)
     const current = inForce.current
     if (current !== undefined && leftMs() > 0) schedule(renewalDelayMs(current, clock.wall(), random()))
     else void renew()
   }
 
   /** Roots are control's word; so is which of them certificates come from now. */
-  function heard(identity: Identity): void {
+  function heard(identity: Pick<Identity, 'roots' | 'issuer'>): void {
     if (identity === lastHeard) return
     lastHeard = identity
     wantedIssuer = identity.issuer
@@ -179,6 +182,10 @@ export function keepRenewed(parts: RenewalParts): Renewal {
     }
     const soonMs = reissueDelayMs(leftMs(), random())
     if (current.issuer !== wantedIssuer && clock.now() + soonMs < dueMs) schedule(soonMs)
+  }
+
+  function needsToken(why: string): string {
+    return `${why}, and no join token was given: ${parts.howToJoin}`
   }
 
   start()
@@ -208,15 +215,11 @@ export function keepRenewed(parts: RenewalParts): Renewal {
   }
 }
 
-function needsToken(why: string): string {
-  return `${why}, and no join token was given: make one with \`trimtab token create\` and start the proxy with TRIMTAB_PROXY_JOIN_TOKEN or --join-token-file`
-}
-
 /** Until when there is a certificate. */
 function standing(current: Credentials | undefined, wallMs: number): string {
   if (current === undefined) return 'no certificate yet'
   const until = new Date(current.notAfterMs).toISOString()
-  if (wallMs >= current.notAfterMs) return `the certificate has expired at ${until}: other proxies refuse this one`
+  if (wallMs >= current.notAfterMs) return `the certificate has expired at ${until}: others refuse it`
   return `${current.spiffeId} until ${until} (${Math.round((current.notAfterMs - wallMs) / 1000)} s)`
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { judgePeer, uriNames } from '../../../proxy/peer-certificate.ts'
+import { judgePeer, uriNames } from '../../../credentials/peer-certificate.ts'
 import { badCertificates } from '../../support/bad-certificates.ts'
 import { testAuthority } from '../../support/certificates.ts'
 

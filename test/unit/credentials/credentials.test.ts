@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { test } from 'node:test'
-import { credentialsOf, type Issued } from '../../../../proxy/credentials/credentials.ts'
-import { whyNotOurs } from '../../../../proxy/credentials/issued.ts'
-import { type TestAuthority, testAuthority } from '../../../support/certificates.ts'
+import { credentialsOf, type Issued } from '../../../credentials/credentials.ts'
+import { whyNotOurs } from '../../../credentials/issued.ts'
+import { type TestAuthority, testAuthority } from '../../support/certificates.ts'
 
 const ID = 'spiffe://demo.mesh/ns/default/dc/dc1/svc/expense'
 

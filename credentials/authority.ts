@@ -1,36 +1,18 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { Agent, buildConnector, type Dispatcher, request } from 'undici'
-import {
-  type CertificateRequest,
-  controlSpiffeId,
-  IssuedCertificate,
-  type JoinToken,
-  TrustedRoots,
-} from '../../protocol/identity.ts'
-import { readerOf } from '../../protocol/read.ts'
-import { shortText } from '../../runtime/short-text.ts'
-import { uriNames, whyUnfit } from '../peer-certificate.ts'
-import { sentenceOf, TlsRefusal } from '../tls-faults.ts'
+import { Agent, type buildConnector, type Dispatcher, request } from 'undici'
+import { type CertificateRequest, IssuedCertificate, type JoinToken, TrustedRoots } from '../protocol/identity.ts'
+import { readerOf } from '../protocol/read.ts'
+import { shortText } from '../runtime/short-text.ts'
+import { sentenceOf } from '../runtime/tls-faults.ts'
+import { connectionToControl, meshConnector, type OwnCertificate, type Trust } from './connection.ts'
 
-/** Control's certificate authority as a proxy asks it. Each question has its own connection: there are two an hour. */
+/** Control's certificate authority as those ask it who join. Each question has its own connection: there are two an hour. */
 
 const BYTES_MAX = 1024 * 1024
 const TIMEOUT_MS = 5000
 
 const readRoots = readerOf(TrustedRoots, BYTES_MAX)
 const readIssued = readerOf(IssuedCertificate, BYTES_MAX)
-
-/** What control is known by. */
-export interface Trust {
-  roots: readonly string[]
-  trustDomain: string
-}
-
-/** What we show to control. */
-export interface OwnCertificate {
-  keyPem: string
-  chainPem: string
-}
 
 /** `refused`: control said no (401, 403): the same proof will not do better. `failed`: it may work later. */
 export type Asked<T> = { status: 'ok'; value: T } | { status: 'refused' | 'failed'; reason: string }
@@ -83,36 +65,19 @@ export async function requestCertificate(
     : failed(`control's answer does not hold: ${read.reason}`)
 }
 
-/** TLS to control: its chain ends in a root that we trust, and its one URI is control's id. */
-export function connectionToControl(
-  { roots, trustDomain }: Trust,
-  own: OwnCertificate | undefined,
+/** The roots and the issuer that control names now, from a control that proves itself: for who hears no snapshots. */
+export async function askRoots(
+  controlUrl: string,
+  own: OwnCertificate & Trust,
   wall: () => number,
-): buildConnector.BuildOptions {
-  const expected = controlSpiffeId(trustDomain)
-  return {
-    ca: [...roots],
-    rejectUnauthorized: true,
-    checkServerIdentity(_, { raw }) {
-      const certificate = new X509Certificate(raw)
-      const unfit = whyUnfit(certificate, wall())
-      if (unfit !== undefined) return new TlsRefusal(unfit.fault, `expected control: ${unfit.detail}`)
-      const names = uriNames(certificate.subjectAltName)
-      if (names.length === 1 && names[0] === expected) return undefined
-      return new TlsRefusal('wrong_identity', `expected ${expected}, but ${names.join(', ') || 'nobody'} answered`)
-    },
-    ...(own === undefined ? {} : { key: own.keyPem, cert: own.chainPem }),
-  }
-}
-
-/** A way for undici to connect that looks up the credentials for each connection: so a renewal is picked up by the next one. */
-export function controlConnector(
-  options: () => buildConnector.BuildOptions,
-  timeoutMs: number,
-): buildConnector.connector {
-  // No session is taken up again: Node would not ask checkServerIdentity then.
-  return (target, callback) =>
-    buildConnector({ ...options(), timeout: timeoutMs, maxCachedSessions: 0 })(target, callback)
+): Promise<Asked<TrustedRoots>> {
+  const url = new URL('/v1/identity/roots', controlUrl)
+  const asked = await ask(url, { method: 'GET' }, connectionToControl(own, own, wall))
+  if (asked.status !== 'ok') return asked
+  const read = readRoots(asked.value)
+  return read.status === 'ok'
+    ? { status: 'ok', value: read.value }
+    : failed(`control's answer to ${url.pathname} does not hold: ${read.reason}`)
 }
 
 async function ask(
@@ -121,7 +86,7 @@ async function ask(
   connection: buildConnector.BuildOptions,
 ): Promise<Asked<string>> {
   const agent = new Agent({
-    connect: controlConnector(() => connection, TIMEOUT_MS),
+    connect: meshConnector(() => connection, TIMEOUT_MS),
     headersTimeout: TIMEOUT_MS,
     bodyTimeout: TIMEOUT_MS,
     pipelining: 0,

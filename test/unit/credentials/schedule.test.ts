@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { reissueDelayMs, renewalDelayMs, retryDelayMs } from '../../../../proxy/credentials/schedule.ts'
+import { reissueDelayMs, renewalDelayMs, retryDelayMs } from '../../../credentials/schedule.ts'
 
 const chance = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 const life = fc.integer({ min: 1000, max: 366 * 86_400_000 })

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import { serviceOfSpiffeId } from '../protocol/identity.ts'
-import type { TlsFault } from './tls-faults.ts'
+import type { TlsFault } from '../runtime/tls-faults.ts'
 
 /** Who the far end is by its certificate, or why it is nobody. */
 export type PeerVerdict =

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { proofToUse } from '../../../../proxy/credentials/proof.ts'
+import { proofToUse } from '../../../credentials/proof.ts'
 
 const valid = { hasCertificate: true, expired: false, hasToken: true, failed: undefined }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureVersion, type TlsOptions } from 'node:tls'
-import type { IssuedCertificate } from '../../protocol/identity.ts'
-import { strongTls } from '../../runtime/tls-strength.ts'
+import type { IssuedCertificate } from '../protocol/identity.ts'
+import { strongTls } from '../runtime/tls-strength.ts'
 
 /** A certificate as it was issued, with its key: what is kept on disk. */
 export interface Issued extends IssuedCertificate {
@@ -12,7 +12,7 @@ export interface Issued extends IssuedCertificate {
   receivedMs: number
 }
 
-/** Who this proxy is and whom it trusts, as one value that never changes: a renewal makes another one. */
+/** Who this program is and whom it trusts, as one value that never changes: a renewal makes another one. */
 export interface Credentials {
   readonly spiffeId: string
   readonly trustDomain: string
