@@ -43,6 +43,16 @@ export function tokenOf(told: { token: string | undefined; tokenFile: string | u
 /** A failure that a command tells its user: what happened, why, what to do. */
 export class AskError extends Error {}
 
+/** Nobody answered there, or somebody who was not meant (421): `why`, without what to do. */
+export class NotReached extends AskError {
+  readonly why: string
+
+  constructor(why: string, message = why) {
+    super(message)
+    this.why = why
+  }
+}
+
 export async function getJson<T>(target: URL | string, token?: string): Promise<T> {
   return (await callJson('GET', target, undefined, token)) as T
 }
@@ -80,6 +90,7 @@ async function callJson(
     target,
   )
   const text = await answer.body.text()
+  if (answer.statusCode === 421) throw new NotReached(text.trim())
   if (answer.statusCode >= 300)
     throw new AskError(`${method} ${target} answered ${answer.statusCode}: ${refusalText(text)}`)
   return text === '' ? undefined : JSON.parse(text)
@@ -129,7 +140,8 @@ async function reach<T>(call: () => Promise<T>, target: URL | string): Promise<T
     return await call()
   } catch (error) {
     const why = (error as { code?: string }).code === 'ECONNREFUSED' ? 'nobody listens there' : (error as Error).message
-    throw new AskError(
+    throw new NotReached(
+      why,
       `${new URL(target).origin} cannot be reached: ${why}. Is the mesh up (npm start)? Elsewhere? Name it with --control`,
     )
   }

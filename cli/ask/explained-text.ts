@@ -9,13 +9,15 @@ export function describe(told: Explained, colours: boolean): string {
     told.route && `as ${told.route.by} routes it, policy epoch ${told.route.epoch}`,
     told.call && `as ${told.call.by} judges it, policy epoch ${told.call.epoch}`,
   ].filter(line => line !== undefined)
-  return [...routeRows(told.route, row), ...callRows(told, row), ...by].join('\n')
+  const notAsked = told.notAsked.map(line => row('not asked', line))
+  return [...routeRows(told, row), ...callRows(told, row), ...notAsked, ...by].join('\n')
 }
 
 type Row = (word: string, value: string) => string
 
-function routeRows(route: Explained['route'], row: Row): string[] {
-  if (route === undefined) return [row('route', 'no proxy of the caller is connected: nobody routes it')]
+function routeRows({ route, notAsked }: Explained, row: Row): string[] {
+  if (route === undefined)
+    return notAsked.length > 0 ? [] : [row('route', 'no proxy of the caller is connected: nobody routes it')]
   if (route.status === 'refused')
     return [row('refused', `${refusedWith(route)} (${route.flag} ${route.reason}): ${route.detail}`)]
   const { versions, endpoints, retries, timeoutMs } = route
@@ -43,8 +45,9 @@ function refusedWith({ protocol, httpStatus }: { protocol: 'http' | 'tcp'; httpS
   return protocol === 'tcp' ? 'by closing the connection' : `with ${httpStatus}`
 }
 
-function callRows({ route, call }: Explained, row: Row): string[] {
+function callRows({ route, call, notAsked }: Explained, row: Row): string[] {
   if (call === undefined) {
+    if (notAsked.length > 0) return []
     const asked = route?.status === 'routed' ? `no proxy of ${route.service} judges it` : 'nobody is asked to judge it'
     return [row('intention', asked)]
   }

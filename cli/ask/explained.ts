@@ -1,6 +1,6 @@
 import type { CallExplanation } from '../../proxy/authorize/explain.ts'
 import type { Explanation } from '../../proxy/route/explain.ts'
-import { AskError, getJson } from './client.ts'
+import { AskError, getJson, NotReached } from './client.ts'
 
 /** A request that somebody asks about. */
 export interface Asked {
@@ -15,10 +15,12 @@ export interface Asked {
 
 /** What it would meet on its way, told by those who would carry it. */
 export interface Explained {
-  /** As the caller's proxy routes it; undefined: none of his is connected. */
+  /** As the caller's proxy routes it; undefined: none of his is connected, or could be asked. */
   route: (Explanation & { by: string }) | undefined
-  /** As a proxy of who is called judges it; undefined: none is connected, or it goes out of the mesh. */
+  /** As a proxy of who is called judges it; undefined: none is connected, or could be asked, or it goes out of the mesh. */
   call: (CallExplanation & { by: string; file: string; line: number }) | undefined
+  /** Of the proxies that could not be asked from here: who, why, and what to do. */
+  notAsked: string[]
 }
 
 interface ListedProxy {
@@ -39,10 +41,12 @@ export async function explained(control: ControlDoor, asked: Asked): Promise<Exp
   const { proxies } = await getJson<{ proxies: ListedProxy[] }>(new URL('/v1/proxies', control.url), control.token)
   const proxyOf = (service: string | undefined) =>
     proxies.find(proxy => proxy.service === service && proxy.admin !== null)
+  const notAsked: string[] = []
   const caller = proxyOf(asked.from)
-  const route = caller && { ...(await getJson<Explanation>(routeQuestion(caller, asked))), by: caller.instance }
+  const toldRoute = caller && (await askProxy<Explanation>(caller, routeQuestion(caller, asked), notAsked))
+  const route = toldRoute && { ...toldRoute, by: caller!.instance }
   const routed = route?.status === 'routed' ? route : undefined
-  const called = routed?.service ?? asked.to ?? tcpServiceOf(asked.url)
+  const called = routed?.service ?? asked.to ?? (route === undefined ? hostOf(asked.url) : tcpServiceOf(asked.url))
   // A gateway goes by its routes alone, whatever the Host: whom it does not lead to, it cannot call.
   if (caller?.kind === 'gateway' && routed !== undefined && asked.to !== undefined && asked.to !== routed.service)
     throw new AskError(
@@ -53,10 +57,30 @@ export async function explained(control: ControlDoor, asked: Asked): Promise<Exp
     const names = [...new Set(proxies.map(({ service }) => service))].join(', ') || 'none'
     throw new AskError(`no proxy of ${asked.from} with an admin interface is connected; there are: ${names}`)
   }
-  if (callee === undefined) return { route, call: undefined }
-  const target = urlAtCallee(callee, asked, routed)
-  const call = await getJson<CallExplanation>(callQuestion(callee, asked, target))
-  return { route, call: { ...call, by: callee.instance, ...(await placeOf(control, call)) } }
+  const call =
+    callee &&
+    (await askProxy<CallExplanation>(callee, callQuestion(callee, asked, urlAtCallee(callee, asked, routed)), notAsked))
+  if (route === undefined && call === undefined) throw new AskError(notAsked.join('; '))
+  return { route, call: call && { ...call, by: callee!.instance, ...(await placeOf(control, call)) }, notAsked }
+}
+
+/** undefined: it cannot be reached from here, which `notAsked` then says. */
+async function askProxy<T>(
+  { instance, service, admin }: ListedProxy,
+  question: URL,
+  notAsked: string[],
+): Promise<T | undefined> {
+  // On another machine, loopback is somebody else's.
+  question.searchParams.set('instance', instance)
+  try {
+    return await getJson<T>(question)
+  } catch (error) {
+    if (!(error instanceof NotReached)) throw error
+    notAsked.push(
+      `${instance} of ${service} cannot be asked from here, its admin interface is at ${admin} (${error.why}): ask on its machine, or give it an --admin address that is reached from here`,
+    )
+    return undefined
+  }
 }
 
 function routeQuestion(caller: ListedProxy, { method, url, to, headers }: Asked): URL {
@@ -87,6 +111,11 @@ function callQuestion(callee: ListedProxy, { method, from, headers, claims }: As
 function tcpServiceOf(url: string): string | undefined {
   const { protocol, hostname } = new URL(url, 'http://unnamed.invalid')
   return protocol === 'tcp:' ? hostname : undefined
+}
+
+/** Whom an absolute URL names; undefined of a path. */
+function hostOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).hostname : undefined
 }
 
 function pathOf(url: string): string {

@@ -67,7 +67,7 @@ const paths: Record<string, Path> = {
     help: 'what a request would meet (?method=GET&url=http://service/path&header=name:value) or a TCP connection (?url=tcp://service), or what the intentions say of a call to this service (&source=report&claims={})',
     answer: async (view, query) => {
       const told = await explainAnswer(view, query)
-      return told.status === 'told' ? json(told.value) : text(told.reason, 400)
+      return told.status === 'told' ? json(told.value) : text(told.reason, told.status === 'unclear' ? 400 : 421)
     },
   },
   '/logging': { method: 'POST', help: `change the log level (?level=${logLevels.join('|')})`, answer: logging },

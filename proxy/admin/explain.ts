@@ -6,12 +6,17 @@ import type { AdminView } from './view.ts'
 export type ExplainAnswer =
   | { status: 'told'; value: Explanation | CallExplanation }
   | { status: 'unclear'; reason: string }
+  | { status: 'misdirected'; reason: string }
 
 /**
  * GET /explain. Without `source`: what a request from here would meet. With it: what the intentions say of a call to the application here,
- * `source` being a service or gateway of the mesh, or nothing for a caller without a certificate.
+ * `source` being a service or gateway of the mesh, or nothing for a caller without a certificate. `instance`: who is meant; on loopback of
+ * another machine it may be somebody else.
  */
 export async function explainAnswer(view: AdminView, query: URLSearchParams): Promise<ExplainAnswer> {
+  const { id } = view.node
+  const meant = query.get('instance') ?? id
+  if (meant !== id) return { status: 'misdirected', reason: `this is ${id}, not ${meant}` }
   const url = query.get('url')
   if (url === null || !URL.canParse(url, 'http://unnamed.invalid'))
     return unclear(
