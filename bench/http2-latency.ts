@@ -15,17 +15,10 @@ import { envoy } from './peers/envoy.ts'
 import { nghttpd, nghttpx } from './peers/nghttp2.ts'
 import { nodeHttp2 } from './peers/node-http2.ts'
 import { trimtabProxy } from './peers/trimtab.ts'
-import {
-  type Contender,
-  contendersIn,
-  type Measurement,
-  measureInRounds,
-  medianOf,
-  usPerRequestOf,
-} from './support/contenders.ts'
-import { type PacedResult, pacedH2load } from './support/paced-h2load.ts'
+import { type Contender, contendersIn, measureInRounds } from './support/contenders.ts'
+import { tellLatency } from './support/latency-tables.ts'
+import { pacedH2load } from './support/paced-h2load.ts'
 import { LOAD_CORE, PROXY_CORE, programOf, programsOrSkip } from './support/process.ts'
-import { percentile, printTable } from './support/table.ts'
 import { openWorld } from './support/world.ts'
 
 const { values } = parseArgs({
@@ -37,7 +30,6 @@ const { values } = parseArgs({
   },
 })
 const CONNECTIONS = 8
-const shares = { p50: 0.5, p90: 0.9, p99: 0.99, 'p99.9': 0.999 }
 const requestsPerSecond = Number(values.rate)
 
 const programs = programsOrSkip('http2-latency', ['h2load', 'nghttpd', 'nginx'])
@@ -46,7 +38,7 @@ const versions = await world.http2(programs.nghttpd)
 const first = versions.v1[0]
 
 await using contenders = contendersIn(world)
-const direct = await contenders.add('no proxy', port => nghttpd(programs.nghttpd, world.folder, LOAD_CORE, port))
+await contenders.add('no proxy', port => nghttpd(programs.nghttpd, world.folder, LOAD_CORE, port))
 const envoyProgram = programOf('envoy')
 const theirs = (program: string, features: boolean) => (port: number) =>
   envoy(program, world, { port, versions, features, http2: true })
@@ -62,78 +54,10 @@ const load = ({ port }: Contender, seconds: number) =>
   pacedH2load(programs.h2load, { port, clients: CONNECTIONS, seconds, requestsPerSecond, folder: world.folder })
 const plan = { warmSeconds: Number(values.warm), seconds: Number(values.seconds), rounds: Number(values.rounds) }
 const [measurements = []] = await measureInRounds(contenders.all, plan, [load])
-const [without, base] = measurements as [Measurement<PacedResult>, Measurement<PacedResult>]
-tellLatency()
-console.log('')
-tellAdded()
-console.log('')
-tellFirstSeconds()
-
-function latencyUs(measurement: Measurement<PacedResult>, share: number): number {
-  return medianOf(measurement, ({ load: { latenciesUs } }) => percentile(latenciesUs, share))
-}
-
-function tellLatency(): void {
-  const total = ({ rounds }: Measurement<PacedResult>, count: (result: PacedResult) => number) =>
-    String(rounds.reduce((sum, round) => sum + count(round.load), 0))
-  printTable(
-    [
-      `HTTP/2 at ${requestsPerSecond} req/s over ${CONNECTIONS} connections, 100-byte answers`,
-      ...Object.keys(shares).flatMap(name => [`${name} us`, 'x']),
-      'CPU us/request',
-      'x',
-      'requests/s',
-      'late',
-      'failed',
-    ],
-    measurements.map(one => [
-      one.contender.name,
-      ...Object.values(shares).flatMap(share => {
-        const us = latencyUs(one, share)
-        return [us.toFixed(0), (us / latencyUs(base, share)).toFixed(2)]
-      }),
-      ...cpu(one),
-      medianOf(one, round => round.load.requestsPerSecond).toFixed(0),
-      total(one, result => result.late),
-      total(one, result => result.failed),
-    ]),
-  )
-}
-
-/** That of an endpoint is no proxy's. */
-function cpu(measurement: Measurement<PacedResult>): [us: string, multiple: string] {
-  if (measurement.contender === direct) return ['', '']
-  const us = medianOf(measurement, usPerRequestOf)
-  return [us.toFixed(1), (us / medianOf(base, usPerRequestOf)).toFixed(2)]
-}
-
-function tellFirstSeconds(): void {
-  const us = ({ warming }: Measurement<PacedResult>, share: number) => percentile(warming.latenciesUs, share)
-  printTable(
-    [`the first ${values.warm} s after the start`, ...Object.keys(shares).flatMap(name => [`${name} us`, 'x'])],
-    measurements.map(one => [
-      one.contender.name,
-      ...Object.values(shares).flatMap(share => [
-        us(one, share).toFixed(0),
-        (us(one, share) / us(base, share)).toFixed(2),
-      ]),
-    ]),
-  )
-}
-
-function tellAdded(): void {
-  const added = (one: Measurement<PacedResult>, share: number) => latencyUs(one, share) - latencyUs(without, share)
-  printTable(
-    ['what a proxy adds to no proxy', ...Object.keys(shares).flatMap(name => [`${name} us`, 'x'])],
-    measurements
-      .filter(({ contender }) => contender !== direct)
-      .map(one => [
-        one.contender.name,
-        ...Object.values(shares).flatMap(share => {
-          const us = added(one, share)
-          return [us.toFixed(0), (us / added(base, share)).toFixed(2)]
-        }),
-      ]),
-  )
-  console.log(`x: multiples of ${base.contender.name}. late: sent more than 20 ms behind the plan.`)
-}
+tellLatency({
+  title: `HTTP/2 at ${requestsPerSecond} req/s over ${CONNECTIONS} connections, 100-byte answers`,
+  warmSeconds: plan.warmSeconds,
+  without: measurements[0]!,
+  base: measurements[1]!,
+  measurements,
+})

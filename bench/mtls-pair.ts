@@ -8,13 +8,10 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
-import { envoy } from './peers/envoy.ts'
-import { nginxPair } from './peers/nginx.ts'
-import { trimtabPair } from './peers/trimtab-pair.ts'
+import { type AddPair, launchPairs } from './peers/pairs.ts'
 import { type Contender, contendersIn, measureInRounds } from './support/contenders.ts'
 import { tellCpu } from './support/cpu-table.ts'
-import { dnsName, type PairIdentity, pairIdentities } from './support/pair-identities.ts'
-import { LOAD_CORE, type Measured, PROXY_CORE, programOf, programsOrSkip } from './support/process.ts'
+import { LOAD_CORE, type Measured, programsOrSkip } from './support/process.ts'
 import { median, printTable } from './support/table.ts'
 import { openWorld } from './support/world.ts'
 import { wrk } from './support/wrk.ts'
@@ -38,48 +35,19 @@ interface Pair {
 
 const programs = programsOrSkip('mtls-pair', ['wrk', 'nginx'])
 await using world = await openWorld(programs.nginx)
-const appPort = world.http1.v1[0]
-const [caller, called] = (await pairIdentities(world.folder, ['caller', 'backend'])) as [PairIdentity, PairIdentity]
-
 await using contenders = contendersIn(world)
 const pairs: Pair[] = []
-const add = async (
-  name: string,
-  launch: (at: { out: number; in: number }) => Promise<[calling: Measured, called: Measured]>,
-) => {
+const add: AddPair = async (name, launch) => {
   const securePort = await world.take()
   const { processes } = await contenders.add(name, port => launch({ out: port, in: securePort }))
   const usHandshake = { full: [], resumed: [] }
   pairs.push({ name, called: processes[1]!, securePort, usHandshake, failedHandshakes: 0 })
 }
-await add('nginx pair, bare', at =>
-  nginxPair(
-    programs.nginx,
-    world.folder,
-    PROXY_CORE,
-    { ...at, upstream: appPort },
-    { out: caller.files, in: called.files, name: dnsName },
-  ),
-)
-await add('Trimtab pair, everything on', at =>
-  trimtabPair(world, { out: { identity: caller, port: at.out }, in: { identity: called, port: at.in }, appPort }),
-)
-const envoyProgram = programOf('envoy')
-if (envoyProgram !== undefined)
-  await add('Envoy pair, like features, every span', async at => {
-    const side = (name: 'in' | 'out', port: number, target: number, own: PairIdentity, peer: PairIdentity) =>
-      envoy(envoyProgram, world, {
-        port,
-        versions: { v1: [target], v2: [target] },
-        features: true,
-        tls: { side: name, files: own.files, peer: peer.spiffeId },
-      })
-    const takes = await side('in', at.in, appPort, called, caller)
-    return [await side('out', at.out, at.in, caller, called), takes]
-  })
+const callerFiles = await launchPairs(world, programs.nginx, add)
 
 const load = ({ port }: Contender, seconds: number) =>
   wrk(programs.wrk, { port, path: '/api/report/trip/42', connections: Number(values.connections), seconds })
+const isEnvoy = ({ contender }: { contender: Contender }) => contender.name.startsWith('Envoy')
 const plan = { warmSeconds: 2, seconds: Number(values.seconds), rounds: Number(values.rounds) }
 const [measurements = []] = await measureInRounds(contenders.all, plan, [load])
 for (const pair of pairs)
@@ -91,14 +59,14 @@ tellCpu({
   processes: ['calling', 'called'],
   bases: [
     { head: 'x nginx', of: measurements[0]! },
-    ...(envoyProgram === undefined ? [] : [{ head: 'x Envoy', of: measurements.at(-1)! }]),
+    ...measurements.filter(isEnvoy).map(of => ({ head: 'x Envoy', of })),
   ],
 })
 console.log('')
 tellHandshakes()
 
 async function usPerHandshake(pair: Pair, kind: 'full' | 'resumed'): Promise<number> {
-  const { ca, cert, key } = caller.files
+  const { ca, cert, key } = callerFiles
   const before = pair.called.cpuSeconds()
   const told = await promisify(execFile)('taskset', [
     '-c',

@@ -13,6 +13,7 @@ import {
 } from '../runtime/setting-readers.ts'
 import { type ProgramDescription, type Reader, SettingError, type ValuesOf } from '../runtime/settings.ts'
 import { http2Limit } from './http2-limit-setting.ts'
+import { DEFAULT_TCP_KEEPALIVE_MS, tcpKeepalive } from './keepalive.ts'
 import { DEFAULT_HTTP2_UPSTREAM } from './send/http2-settings.ts'
 import { target } from './target.ts'
 
@@ -222,6 +223,13 @@ export const settings = {
     describe: 'downstream connections per listener',
     read: integer(1, 1_000_000),
     default: 20_000,
+    group: how,
+  },
+  tcpKeepalive: {
+    flag: '--tcp-keepalive <duration>',
+    describe: 'silence on a connection, either side, after which TCP asks whether the far end is there; 0s: never',
+    read: tcpKeepalive,
+    default: DEFAULT_TCP_KEEPALIVE_MS,
     group: how,
   },
   trustForwarded: {

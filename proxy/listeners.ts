@@ -91,6 +91,7 @@ export async function openListeners(
 function limitsOf(settings: ProxySettings): Partial<ListenerLimits> {
   return {
     connectionsMax: settings.maxConnections,
+    tcpKeepaliveMs: settings.tcpKeepalive,
     connectionAgeMaxMs: settings.maxConnectionAge,
     http2KeepaliveMs: settings.http2Keepalive,
     http2: http2LimitsFrom(settings.http2Limit),

@@ -11,6 +11,7 @@ import { gatewaySecurity } from './gateway-security.ts'
 import { gatewayFiles } from './gateway-tls/gateway-tls.ts'
 import { http2UpstreamSettings } from './http2-limit-setting.ts'
 import { identityOf, registrationOf } from './identity.ts'
+import { keptAlive } from './keepalive.ts'
 import { addressOf, openListeners } from './listeners.ts'
 import { meshIdentity, proofToCollector, secureStream } from './mesh-identity.ts'
 import { inboundSecurity } from './mesh-security.ts'
@@ -58,10 +59,12 @@ export async function createProxy(
   const observed = observation(self, settings, policy, around) // outermost: sees the answers that we make ourselves, too
   const refuse = (exchange: Exchange, failure: Failure) => answerWith(exchange, failure, clock.now())
 
-  const connect =
+  const connect = keptAlive(
+    settings.tcpKeepalive,
     mesh === undefined
       ? connectSocket
-      : meshConnect({ credentials: mesh, wall: clock.wall, problem: () => mesh.told().detail })
+      : meshConnect({ credentials: mesh, wall: clock.wall, problem: () => mesh.told().detail }),
+  )
   const sender = createSender({ ...around, refuse, connect, http2: http2UpstreamSettings(settings) }) // endpoint, pool, deadline, retries: an attempt is its business alone
   const routing = { policy, random, next: sender.send, refuse }
   const whoMay = authorization({ policy, refuse, ...around })

@@ -15,6 +15,8 @@ export interface Http2Load {
   seconds: number
   /** For the list of what is asked. */
   folder: string
+  /** Default: /trip. */
+  path?: string
 }
 
 const URIS = 500
@@ -24,14 +26,17 @@ export async function h2load(program: string, load: Http2Load): Promise<LoadResu
   return runH2load(program, load, [`-D${load.seconds}`])
 }
 
-/** One run of the same over /trip?id=..., each address another one, with what else it is told. */
+/** One run of the same over `path`?id=..., each address another one, with what else it is told. */
 export async function runH2load(
   program: string,
-  { port, clients, streams, folder }: Omit<Http2Load, 'seconds'>,
+  { port, clients, streams, folder, path = '/trip' }: Omit<Http2Load, 'seconds'>,
   more: readonly string[],
 ): Promise<LoadResult> {
   const uris = `${folder}/uris-${port}`
-  writeFileSync(uris, Array.from({ length: URIS }, (_, n) => `http://127.0.0.1:${port}/trip?id=${n * 7919}`).join('\n'))
+  writeFileSync(
+    uris,
+    Array.from({ length: URIS }, (_, n) => `http://127.0.0.1:${port}${path}?id=${n * 7919}`).join('\n'),
+  )
   const shape = ['-t1', `-c${clients}`, `-m${streams}`, ...more]
   const what = ['-i', uris, '-H', ':authority: backend']
   const { stdout } = await run('taskset', ['-c', String(LOAD_CORE), program, ...shape, ...what])

@@ -5,6 +5,8 @@ import type { LoadResult } from './wrk.ts'
 export interface PacedLoad extends Omit<Http2Load, 'streams'> {
   /** Of all connections together. */
   requestsPerSecond: number
+  /** One request at a time on each connection: what is due meanwhile goes behind it, and counts as late if it is. Default: HTTP/2. */
+  http1?: boolean
 }
 
 export interface PacedResult extends LoadResult {
@@ -32,11 +34,18 @@ const LATE_US = 20_000
  * latency tells how a burst is worked off. A request whose tick came late is timed from when it was sent.
  */
 export async function pacedH2load(program: string, load: PacedLoad): Promise<PacedResult> {
-  const { clients, seconds, requestsPerSecond, folder, port } = load
+  const { seconds, requestsPerSecond, http1 = false, ...shape } = load
+  const { clients, folder, port } = shape
   const log = `${folder}/log-${port}`
   const requests = Math.round((seconds + SETTLE_US / 1e6) * requestsPerSecond)
-  const pace = [`-n${requests}`, `--rps=${requestsPerSecond / clients}`, ...SPREAD, `--log-file=${log}`]
-  const result = await runH2load(program, { port, clients, streams: STREAMS, folder }, pace)
+  const pace = [
+    `-n${requests}`,
+    `--rps=${requestsPerSecond / clients}`,
+    ...SPREAD,
+    `--log-file=${log}`,
+    ...(http1 ? ['--h1'] : []),
+  ]
+  const result = await runH2load(program, { ...shape, streams: http1 ? 1 : STREAMS }, pace)
   const text = readFileSync(log, 'utf8')
   rmSync(log)
   return { ...result, ...assessPace(sentOf(text), requestsPerSecond, seconds * 1e6) }

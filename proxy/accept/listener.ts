@@ -5,6 +5,7 @@ import type { Clock } from '../../runtime/clock.ts'
 import type { Log } from '../../runtime/log.ts'
 import { occasionalLog } from '../../runtime/occasional-log.ts'
 import type { Direction, Stage } from '../exchange.ts'
+import { keepAlive } from '../keepalive.ts'
 import { TcpConnection, type TcpStage } from '../tcp/connection.ts'
 import { DownstreamConnection } from './connection.ts'
 import type { AcceptEvents, Accepted, ListenerContext } from './context.ts'
@@ -75,6 +76,7 @@ export async function createListener(settings: ListenerSettings, parts: Listener
       socket.destroy()
       return
     }
+    keepAlive(socket, limits.tcpKeepaliveMs)
     stats.cxTotal++
     stats.cxActive++
     socket.once('close', () => {

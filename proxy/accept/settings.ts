@@ -2,6 +2,7 @@ import type { Address } from '../../runtime/address.ts'
 import type { Direction } from '../exchange.ts'
 import { DEFAULT_HEAD_LIMITS, type HeadLimits } from '../http1/limits.ts'
 import type { Http2Limits } from '../http2/limits.ts'
+import { DEFAULT_TCP_KEEPALIVE_MS } from '../keepalive.ts'
 import type { Security } from './security.ts'
 
 export interface ListenerSettings {
@@ -21,6 +22,8 @@ export interface ListenerSettings {
 export interface ListenerLimits {
   head: HeadLimits
   connectionsMax: number
+  /** Silence after which the kernel asks whether the client is still there (keepalive.ts). 0: never. */
+  tcpKeepaliveMs: number
   /** Requests on one connection, then it is closed: long-lived clients get to know new proxies. */
   requestsPerConnectionMax: number
   /** TLS handshakes under way or waiting for their turn. */
@@ -59,6 +62,7 @@ export interface ListenerLimits {
 export const defaultListenerLimits: ListenerLimits = {
   head: DEFAULT_HEAD_LIMITS,
   connectionsMax: 20_000,
+  tcpKeepaliveMs: DEFAULT_TCP_KEEPALIVE_MS,
   requestsPerConnectionMax: 1_000_000,
   handshakesMax: 2000,
   handshakeTimeoutMs: 10_000,

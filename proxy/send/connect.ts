@@ -48,7 +48,7 @@ export const connectSocket: Connect = (address, { tls, peerSpiffeId, alpn, tcp }
   if (tls === undefined) {
     const callback = (length: number): boolean => {
       const bytes = readBuffer.subarray(0, length)
-      onBytes(length > COPY_BYTES_MAX ? Buffer.from(bytes) : bytes)
+      onBytes(length > COPY_BYTES_MAX ? ownCopyOf(bytes) : bytes)
       return true
     }
     return connectTcp({ ...options, onread: { buffer: readBuffer, callback } })
@@ -63,6 +63,13 @@ export const connectSocket: Connect = (address, { tls, peerSpiffeId, alpn, tcp }
   })
   countHandshake(socket, stats)
   return socket.on('data', onBytes)
+}
+
+/** In memory of its own, so that it can be freed with it (tcp/relay.ts): Buffer.from has a pool for up to 32 KiB. */
+function ownCopyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
 }
 
 /** TLS over a socket of its own, or, where resets are to be passed on, over one that is kept in sight. */

@@ -40,6 +40,9 @@ export class Relay implements SocketUser {
   readonly #owner: RelayOwner
   /** Plain sockets to upstreams read into one buffer that they share. */
   readonly #sharesBuffer: boolean
+  /** Chunks that were not written whole at once, the oldest first. */
+  readonly #toUpstream: Buffer[] = []
+  readonly #toDownstream: Buffer[] = []
   #upstreamClosed = false
   #over = false
 
@@ -75,10 +78,13 @@ export class Relay implements SocketUser {
     this.#counts.downstream.rxBytes += length
     this.#counts.upstream.txBytes += length
     this.lastMs = this.#time.coarseNow
-    if (passOn(this.#upstream.stream, chunk)) this.#downstream.pause()
+    if (passOn(this.#upstream.stream, chunk, this.#toUpstream)) this.#downstream.pause()
   }
 
-  readonly #onDownstreamDrain = (): void => this.#upstream.resume()
+  readonly #onDownstreamDrain = (): void => {
+    giveBackAll(this.#toDownstream)
+    this.#upstream.resume()
+  }
 
   readonly #onDownstreamEnd = (): void => {
     this.#owner.onHalfClosed('downstream')
@@ -100,10 +106,11 @@ export class Relay implements SocketUser {
     if (this.sent === 0) this.#owner.onHeard()
     this.sent += length
     const kept = this.#sharesBuffer && length <= COPY_BYTES_MAX ? Buffer.from(chunk) : chunk
-    if (passOn(this.#downstream, kept)) this.#upstream.pause()
+    if (passOn(this.#downstream, kept, this.#toDownstream)) this.#upstream.pause()
   }
 
   onDrain(): void {
+    giveBackAll(this.#toUpstream)
     this.#downstream.resume()
   }
 
@@ -165,12 +172,30 @@ function brokenOff(socket: Socket): boolean {
   return socket.errored !== null || !socket.readableEnded
 }
 
-/** Writes a chunk that is ours. True: congested, 'drain' will come. That `write` says so of a chunk which it then wrote whole is no congestion. */
-function passOn(socket: Socket, chunk: Buffer): boolean {
+/** Of more the oldest is left to the collector: no more of them wait in a socket, whose high-water mark is four. */
+const WAITING_MAX = 8
+
+/**
+ * Writes a chunk that is ours; what was not written whole at once is kept in `waiting` until it is. True: congested, 'drain' will come.
+ * That `write` says so of a chunk which it then wrote whole is no congestion.
+ */
+function passOn(socket: Socket, chunk: Buffer, waiting: Buffer[]): boolean {
+  if (waiting.length > 0 && socket.writableLength === 0) giveBackAll(waiting)
   const ready = socket.write(chunk)
-  if (socket.writableLength > 0) return !ready
-  giveBack(chunk)
-  return false
+  if (socket.writableLength === 0) {
+    giveBack(chunk)
+    return false
+  }
+  if (chunk.byteLength < GIVEN_BACK_BYTES_MIN) return !ready
+  if (waiting.length === WAITING_MAX) waiting.shift()
+  waiting.push(chunk)
+  return !ready
+}
+
+/** To be called when nothing waits in their socket any more. */
+function giveBackAll(waiting: Buffer[]): void {
+  for (const chunk of waiting) giveBack(chunk)
+  waiting.length = 0
 }
 
 /** Below it memory is Node's pool, or not worth a call. */
