@@ -168,6 +168,8 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
     if (this.#hasGrpcTimeout)
       tellGrpcTimeout(exchange.request.fields, this.#deadlines.leftMs(this.#cluster.context.clock.now(), 0))
     carrier.head(exchange, !exchange.request.hasBody)
+    // It may be more than the endpoint takes, and is refused then.
+    if (this.#carrier !== carrier) return
     this.#body.sendTo(carrier, this.sent)
     // What may never be sent again need not be kept.
     if (!carrier.mayRefuse && !this.#maySendTwice) this.#body.forget()
@@ -320,6 +322,13 @@ export class UpstreamRequest implements UpstreamSide, Applicant {
         this.#apply(endpoint, false, nowMs)
         return
       }
+    }
+    if (cause === 'too-large') {
+      this.#processed--
+      const tooLarge = failure('DPE', detail, 431)
+      this.#endTry(0, tooLarge, nowMs)
+      this.#refuse(tooLarge, nowMs)
+      return
     }
     const at = `${this.#cluster.name} ${endpoint.version} at ${endpoint.address}`
     const broken = brokenTry(cause, at, detail, stats)
