@@ -267,11 +267,18 @@ export class Exchange {
     if (!this.tunnelling || this.requestEnded) this.finish(now)
   }
 
-  /** The answer broke off after its head went out. Before that, answer with a proxy-made response instead (accept/proxy-answer.ts). */
-  responseBroken(now: number, failure: Failure): void {
+  /**
+   * The answer broke off after its head went out. Before that, answer with a proxy-made response instead (accept/proxy-answer.ts).
+   * `trailers`: an end of a gRPC call that cannot be taken for a good one; null: the message must be seen to be broken.
+   */
+  responseBroken(now: number, failure: Failure, trailers: Fields | null): void {
     if (this.over) return
     this.failure = failure
-    this.downstream.abort()
+    if (trailers === null) this.downstream.abort()
+    else {
+      this.grpcStatus = grpcStatusOf(trailers)
+      this.downstream.end(trailers)
+    }
     this.finish(now)
   }
 

@@ -34,6 +34,7 @@ export const GRPC_STATUS_NAMES = [
 
 const UNKNOWN = 2
 export const GRPC_DEADLINE_EXCEEDED = 4
+export const GRPC_RESOURCE_EXHAUSTED = 8
 const GRPC_STATUS_MAX = 16
 
 /** The value of grpc-status among fields: -1 when there is none, 2 (UNKNOWN) when it is no status that gRPC knows. */

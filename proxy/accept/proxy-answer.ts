@@ -1,6 +1,14 @@
 import { type Exchange, type Fields, fieldOf, type ResponseHead } from '../exchange.ts'
 import type { Failure, FailureFlag } from '../failures.ts'
-import { GRPC_CONTENT_TYPE, GRPC_DEADLINE_EXCEEDED, grpcMessage, grpcStatusOfHttp } from '../grpc.ts'
+import {
+  GRPC_CONTENT_TYPE,
+  GRPC_DEADLINE_EXCEEDED,
+  GRPC_RESOURCE_EXHAUSTED,
+  grpcMessage,
+  grpcStatusOfHttp,
+} from '../grpc.ts'
+
+const HEAD_TOO_LARGE = 431
 
 /** What outsiders are told of a failure: no address, no name of a host. */
 const publicDetail: Record<FailureFlag, string> = {
@@ -23,17 +31,18 @@ const publicDetail: Record<FailureFlag, string> = {
 
 /**
  * Ends an exchange with an answer of the proxy's own: what went wrong, where, and what to do. When the answer's head already went out,
- * the answer is broken off instead, so that the client cannot take a part for the whole.
+ * the answer is broken off instead, so that the client cannot take a part for the whole; a gRPC call ends with a status that says so, as it
+ * would hear from its own library were the connection its own.
  */
 export function answerWith(exchange: Exchange, failure: Failure, now: number): void {
   if (exchange.over) return
+  const { request } = exchange
+  const outside = exchange.direction === 'gateway' || exchange.outside
   if (exchange.responding) {
-    exchange.responseBroken(now, failure)
+    exchange.responseBroken(now, failure, exchange.grpc ? grpcEnd(failure, outside) : null)
     return
   }
   exchange.failure = failure
-  const { request } = exchange
-  const outside = exchange.direction === 'gateway' || exchange.outside
   const context = {
     plain: prefersPlain(fieldOf(request.fields, 'accept')),
     outside,
@@ -98,16 +107,7 @@ export function proxyAnswer(failure: Failure, context: AnswerContext): { head: R
 
 /** The answer to a gRPC call: its status in a head with nothing behind it ("trailers-only"), as gRPC clients read it. */
 export function grpcAnswer(failure: Failure, context: AnswerContext): { head: ResponseHead; body: Buffer } {
-  const fields: Fields = [
-    'content-type',
-    GRPC_CONTENT_TYPE,
-    'grpc-status',
-    String(failure.flag === 'UT' ? GRPC_DEADLINE_EXCEEDED : grpcStatusOfHttp(failure.status)),
-    'grpc-message',
-    grpcMessage(`${failure.reason}: ${messageOf(failure, context.outside)}`),
-    'x-trimtab-reason',
-    failure.reason,
-  ]
+  const fields: Fields = ['content-type', GRPC_CONTENT_TYPE, ...grpcEnd(failure, context.outside)]
   if (context.date !== '') fields.push('date', context.date)
   return {
     head: { status: 200, reason: '', fields, contentLength: -1, hasBody: false, upgrade: '' },
@@ -116,6 +116,25 @@ export function grpcAnswer(failure: Failure, context: AnswerContext): { head: Re
 }
 
 const NO_BYTES = Buffer.alloc(0)
+
+/** How a call ends that the proxy ends: what stands in the trailers, or in a head with nothing behind it. */
+export function grpcEnd(failure: Failure, outside: boolean): Fields {
+  const message = grpcMessage(`${failure.reason}: ${messageOf(failure, outside)}`)
+  return [
+    'grpc-status',
+    String(grpcStatusOfFailure(failure)),
+    'grpc-message',
+    message,
+    'x-trimtab-reason',
+    failure.reason,
+  ]
+}
+
+function grpcStatusOfFailure({ flag, status }: Failure): number {
+  if (flag === 'UT') return GRPC_DEADLINE_EXCEEDED
+  // As gRPC's own libraries say when metadata are more than they take; nobody shall try that again.
+  return status === HEAD_TOO_LARGE ? GRPC_RESOURCE_EXHAUSTED : grpcStatusOfHttp(status)
+}
 
 /** What is wrong with a request concerns nobody but who sent it, and holds no internals. */
 function messageOf(failure: Failure, outside: boolean): string {

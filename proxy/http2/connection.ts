@@ -145,6 +145,11 @@ export class Http2Connection {
     return this.#state.peer.extendedConnect
   }
 
+  /** What the peer takes of a header list (list-size.ts). Nothing here holds it: who sends a head can say more of why it does not. */
+  get headerListBytesMax(): number {
+    return this.#state.peer.headerListBytesMax
+  }
+
   /** It takes, or opens, no new streams. */
   get ending(): boolean {
     return this.#state.ended || this.#state.opensNoMore

@@ -1,6 +1,6 @@
 // Hot path: fields of a block become a head; what each field is was found out when it was decoded.
 
-import type { Fields } from '../exchange.ts'
+import { type Fields, fieldOf } from '../exchange.ts'
 import { isAllowedInTrailers } from '../http1/trailers.ts'
 import type { RequestHead, ResponseHead } from './heads.ts'
 import type { FieldSink } from './hpack/decoder.ts'
@@ -26,13 +26,15 @@ import { DEFAULT_HTTP2_LIMITS, type Http2Limits } from './limits.ts'
 type Section = 'request' | 'response' | 'trailers'
 
 const NONE = ''
+const CONTENT_TYPE = 'content-type'
+const KEPT_TYPE_LENGTH_MAX = 100
 const ZERO = 0x30
 
 /** One block at a time, reused from block to block: `begin`, fields, and then one of `request`, `response`, `trailers`. */
 export class HeadBuilder implements FieldSink {
   /** Why the message is malformed (RFC 9113, 8.1.1), '' when it is not, or not yet. Known whole after the last call. */
   fault = NONE
-  /** The bound that was passed, if any: the fields are dropped then. */
+  /** The bound that was passed, if any: the fields are dropped then, but for a content-type. */
   tooLarge: 'headerListBytesMax' | 'headerFieldsMax' | '' = ''
   #limits: Http2Limits = DEFAULT_HTTP2_LIMITS
   #section: Section = 'request'
@@ -72,7 +74,10 @@ export class HeadBuilder implements FieldSink {
   onField(field: Field, neverIndexed: boolean): void {
     this.#bytes += field.bytes
     this.#count++
-    if (this.tooLarge !== '') return
+    if (this.tooLarge !== '') {
+      this.#keepType(field.name, field.value)
+      return
+    }
     if (this.#bytes > this.#limits.headerListBytesMax) this.#drop('headerListBytesMax')
     else if (this.#count > this.#limits.headerFieldsMax) this.#drop('headerFieldsMax')
     else if (this.fault === NONE) this.#take(field, neverIndexed)
@@ -80,7 +85,15 @@ export class HeadBuilder implements FieldSink {
 
   #drop(limit: 'headerListBytesMax' | 'headerFieldsMax'): void {
     this.tooLarge = limit
+    const type = fieldOf(this.#fields, CONTENT_TYPE)
     this.#fields = []
+    if (type !== undefined) this.#keepType(CONTENT_TYPE, type)
+  }
+
+  /** Whoever refuses it answers in the client's own words: a call of gRPC wants a status, not a page. */
+  #keepType(name: string, value: string): void {
+    if (name === CONTENT_TYPE && this.#fields.length === 0 && value.length <= KEPT_TYPE_LENGTH_MAX)
+      this.#fields.push(name, value)
   }
 
   #take(field: Field, neverIndexed: boolean): void {

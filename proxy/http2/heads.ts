@@ -21,7 +21,7 @@ export interface RequestHead {
   underscoreNames: boolean
   /** Names of fields that are to stay never-indexed literals on every hop, null: none (RFC 7541, 6.2.3). */
   neverIndexed: readonly string[] | null
-  /** Past headerListBytesMax or headerFieldsMax: nothing was kept, all else here is empty. To be answered 431. */
+  /** Past headerListBytesMax or headerFieldsMax: nothing was kept but the content-type, all else here is empty. To be answered 431. */
   tooLarge: boolean
 }
 

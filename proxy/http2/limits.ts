@@ -7,7 +7,10 @@ export interface Http2Limits {
   /** Streams that the peer may have open. More are reset with REFUSED_STREAM: nothing was done, and may be sent again. */
   concurrentStreamsMax: number
 
-  /** Bytes of a header block as it comes, all its frames together. */
+  /**
+   * Bytes of a header block as it comes, all its frames together. Much more than headerListBytesMax: a head that is merely too large is
+   * refused by itself, and does not end the connection with all the others on it.
+   */
   headerBlockBytesMax: number
   /** CONTINUATION frames of one block (CVE-2024-27316). */
   continuationFramesMax: number
@@ -67,7 +70,7 @@ export interface Http2Limits {
 
 export const DEFAULT_HTTP2_LIMITS: Http2Limits = {
   concurrentStreamsMax: 100,
-  headerBlockBytesMax: 64 * 1024,
+  headerBlockBytesMax: 256 * 1024,
   continuationFramesMax: 16,
   headerBlockTimeoutMs: 10_000,
   headerListBytesMax: 64 * 1024,

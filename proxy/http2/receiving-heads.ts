@@ -84,7 +84,7 @@ export class ReceivingHeads {
   // ---- client
 
   #answer(stream: Stream, endStream: boolean): boolean {
-    if (builder.tooLarge !== '') return this.#tooLarge(stream, 'the head of the answer')
+    if (builder.tooLarge !== '') return this.#tooLarge(stream, 'the head of the answer is')
     const head = builder.response()
     const { id } = stream
     if (builder.fault !== '') return this.#malformed(id, builder.fault)
@@ -114,7 +114,7 @@ export class ReceivingHeads {
 
   #trailers(stream: Stream, endStream: boolean): boolean {
     if (!endStream) return this.#malformed(stream.id, 'trailers without END_STREAM')
-    if (builder.tooLarge !== '') return this.#tooLarge(stream, 'the trailers')
+    if (builder.tooLarge !== '') return this.#tooLarge(stream, 'the trailers are')
     if (builder.fault !== '') return this.#malformed(stream.id, builder.fault)
     if (stream.contentLeft > 0) return this.#malformed(stream.id, 'less DATA than content-length says')
     this.#data.endOfStream(stream, builder.trailers())
@@ -122,7 +122,7 @@ export class ReceivingHeads {
   }
 
   #tooLarge(stream: Stream, what: string): boolean {
-    return this.#state.streamFault(stream.id, ENHANCE_YOUR_CALM, `${what} is larger than we take`)
+    return this.#state.streamFault(stream.id, ENHANCE_YOUR_CALM, `${what} larger than we take`)
   }
 
   #malformed(id: number, reason: string): boolean {

@@ -20,12 +20,16 @@ export type Role = 'server' | 'client'
 /** Streams that are opened before the server's settings are known. */
 const STREAMS_BEFORE_SETTINGS = 100
 const FRAME_BYTES_LARGEST = 2 ** 24 - 1
+/** More than a setting can say. */
+const UNBOUNDED = 2 ** 32
 
 /** What the peer's SETTINGS say (RFC 9113, 6.5.2). */
 export class PeerSettings {
   headerTableBytes = 4096
   streamsMax = STREAMS_BEFORE_SETTINGS
   initialWindowBytes = INITIAL_WINDOW_BYTES
+  /** What it takes of a header list, as list-size.ts counts: advice that costs the connection, and all that it carries, where we do not heed it. */
+  headerListBytesMax = UNBOUNDED
   /** Ours are never larger than FRAME_BYTES_MAX, whatever the peer takes. */
   frameBytesMax = FRAME_BYTES_MAX
   /** RFC 8441: it takes an extended CONNECT. */
@@ -51,6 +55,9 @@ export class PeerSettings {
         return 0
       case MAX_FRAME_SIZE:
         return value < FRAME_BYTES_MAX || value > FRAME_BYTES_LARGEST ? PROTOCOL_ERROR : 0
+      case MAX_HEADER_LIST_SIZE:
+        this.headerListBytesMax = value
+        return 0
       case ENABLE_CONNECT_PROTOCOL:
         if (value > 1 || (this.extendedConnect && value === 0)) return PROTOCOL_ERROR
         this.extendedConnect = value === 1

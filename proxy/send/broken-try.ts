@@ -5,7 +5,7 @@ import type { ClusterStats } from './stats.ts'
 
 /** What a try that broke is to the retry policy, and what its caller is told. `at`: which endpoint, for people. Counts it. */
 export function brokenTry(
-  cause: Breakage,
+  cause: Exclude<Breakage, 'too-large'>,
   at: string,
   detail: string,
   stats: ClusterStats,

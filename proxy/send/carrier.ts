@@ -49,9 +49,9 @@ export interface Coming {
 
 /**
  * connect: no connection came to be. stale: an idle one that was closed as it was used, not one byte came. refused: the endpoint did nothing
- * with the request, and said so. invalid: not HTTP.
+ * with the request, and said so. invalid: not HTTP. too-large: the endpoint's settings say that it does not take such a head; nothing was sent.
  */
-export type Breakage = 'connect' | 'connect-timeout' | 'stale' | 'refused' | 'reset' | 'invalid'
+export type Breakage = 'connect' | 'connect-timeout' | 'stale' | 'refused' | 'reset' | 'invalid' | 'too-large'
 
 /** Something that wants a request carried, and waits if nothing is to be had. */
 export interface Applicant extends Carried {

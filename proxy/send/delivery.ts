@@ -67,6 +67,8 @@ export class Delivery extends RequestBody {
     this.sent = exchange.requestEnded
     if (this.deadlines.fixed) tellGrpcTimeout(exchange.request.fields, this.deadlines.leftMs(this.#now, 0))
     carrier.head(exchange, !exchange.request.hasBody)
+    // It may be more than the endpoint takes, and was refused then.
+    if (this.carrier !== carrier) return
     this.sendTo(carrier, this.sent)
     // What may never be sent again need not be kept.
     if (!carrier.mayRefuse && !this.#maySendTwice) this.forget()
@@ -151,6 +153,10 @@ export class Delivery extends RequestBody {
    */
   broke(cause: Breakage): 'again' | 'failed' {
     this.letGo()
+    if (cause === 'too-large') {
+      this.#processed--
+      return 'failed'
+    }
     if (cause === 'refused') {
       this.#processed--
       this.sent = false

@@ -3,6 +3,7 @@ import type { Exchange, Fields } from '../exchange.ts'
 import { CANCEL, errorName } from '../http2/codes.ts'
 import type { Http2Connection } from '../http2/connection.ts'
 import type { ResponseHead as WireHead } from '../http2/heads.ts'
+import { requestListBytes } from '../http2/list-size.ts'
 import type { Stream, StreamBroken, StreamUser } from '../http2/stream.ts'
 import type { Breakage, Carried, Carrier } from './carrier.ts'
 import { asksForWebSocket, requestToSend, responseHeadOfHttp2, switchingProtocols } from './http2-heads.ts'
@@ -43,10 +44,24 @@ export class Http2Carrier implements Carrier, StreamUser {
     const host = this.#host
     if (asksForWebSocket(exchange)) this.#webSocket = exchange.request.fields
     if (host.proven) this.#readsBefore = host.reads
-    const opened = host.codec.open(requestToSend(exchange, host.secure), this, ended && this.#webSocket === undefined)
+    const head = requestToSend(exchange, host.secure)
+    const listBytes = requestListBytes(head)
+    if (listBytes > host.codec.headerListBytesMax) {
+      this.#refuse(listBytes, host.codec.headerListBytesMax)
+      return
+    }
+    const opened = host.codec.open(head, this, ended && this.#webSocket === undefined)
     if (typeof opened === 'string') throw new Error(`a stream was given on a connection that is ${opened}`)
     this.#stream = opened
     host.noteRequest()
+  }
+
+  /** An endpoint that is sent it all the same may end the connection, and with it the requests of others. */
+  #refuse(bytes: number, bytesMax: number): void {
+    const carried = this.#carried
+    this.#carried = undefined
+    const said = `the fields are ${bytes} bytes, with those that proxies add, and the service takes ${bytesMax}`
+    carried?.onBroken('too-large', `${said} (its SETTINGS_MAX_HEADER_LIST_SIZE); send fewer or shorter ones`)
   }
 
   data(chunk: Buffer): boolean {

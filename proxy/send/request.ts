@@ -217,6 +217,12 @@ export class UpstreamRequest implements UpstreamSide, Applicant, RetryingOwner {
       this.#apply(current, cause === 'stale', nowMs)
       return
     }
+    if (cause === 'too-large') {
+      const tooLarge = failure('DPE', detail, 431)
+      this.#endTry(0, tooLarge, nowMs)
+      this.#refuse(tooLarge, nowMs)
+      return
+    }
     const broken = brokenTry(cause, current.where, detail, this.#cluster.stats)
     this.#tryFailed(current, broken.end, broken.failure, nowMs)
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import { Metadata, status } from '@grpc/grpc-js'
+import { Metadata, type StatusObject, status } from '@grpc/grpc-js'
 import { type GrpcApp, grpcApp, grpcClient } from '../support/grpc.ts'
 import { type HarnessSettings, harness, upstreamOf } from '../support/proxy-harness.ts'
 import { until } from '../support/until.ts'
@@ -123,6 +123,24 @@ test('a call that its client cancels is cancelled at the application', async t =
     flags => flags.length === 1,
   )
   assert.equal(proxy.outcomes[0]!.outcome.flags, 'DC')
+})
+
+test('a stream that breaks off behind its first messages ends with a status that says so, after all that came', async t => {
+  const app = await grpcApp()
+  const { proxy, client } = await between(t, app)
+  const chat = client.chat()
+  chat.on('error', () => {})
+  chat.write(Buffer.from('one'))
+  assert.equal(String((await once(chat, 'data'))[0]), 'one')
+
+  const over = new Promise<StatusObject>(resolve => chat.on('status', resolve))
+  app.close()
+  const ended = await over
+
+  assert.equal(ended.code, status.UNAVAILABLE)
+  assert.match(ended.details, /^upstream-reset: expense v1 at 127\.0\.0\.1:\d+ broke off: /)
+  const { exchange, outcome } = proxy.outcomes[0]!
+  assert.deepEqual([exchange.grpcStatus, outcome.status, outcome.flags], [status.UNAVAILABLE, 200, 'UC'])
 })
 
 test('a message of several megabytes comes back whole', async t => {

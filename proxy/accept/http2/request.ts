@@ -1,16 +1,18 @@
 // Hot path: one request of an HTTP/2 connection; the only object that it costs beside its stream and its exchange.
 import { type Downstream, Exchange, type Fields, fieldOf, type ResponseHead } from '../../exchange.ts'
 import { failure } from '../../failures.ts'
-import { isGrpc } from '../../grpc.ts'
+import { grpcStatusOf, isGrpc } from '../../grpc.ts'
 import { CANCEL, INTERNAL_ERROR } from '../../http2/codes.ts'
 import type { Http2Connection } from '../../http2/connection.ts'
 import type { RequestHead } from '../../http2/heads.ts'
+import { responseListBytes } from '../../http2/list-size.ts'
 import type { Stream, StreamBroken, StreamUser } from '../../http2/stream.ts'
 import type { ListenerContext } from '../context.ts'
 import { answerWith } from '../proxy-answer.ts'
 import { noteRejection } from '../refusals.ts'
 import type { Peer } from '../request-head.ts'
 import { requestHeadOfHttp2 } from './request-head.ts'
+import { insteadOfHead, trailersThatFit } from './too-large.ts'
 import { isAccepted, withoutAccept } from './websocket.ts'
 
 /** What the requests of one connection have in common. */
@@ -140,7 +142,23 @@ export class Http2Request implements Downstream, StreamUser {
     const more = this.#exchange!.answerFields
     // The end goes into this frame's flags, when nothing comes between.
     const all = more === undefined ? fields : fields.concat(more)
-    this.#host.codec.head(this.#stream, status, all, neverIndexed ?? null, false)
+    const listBytes = responseListBytes(all)
+    if (listBytes > this.#host.codec.headerListBytesMax) this.#giveUpAnswer(listBytes)
+    else this.#host.codec.head(this.#stream, status, all, neverIndexed ?? null, false)
+  }
+
+  #giveUpAnswer(headBytes: number): void {
+    const exchange = this.#exchange!
+    const { codec, context } = this.#host
+    const { cause, answer } = insteadOfHead(exchange, headBytes, codec.headerListBytesMax)
+    codec.head(this.#stream, answer.head.status, answer.head.fields, null, false)
+    if (exchange.request.method !== 'HEAD') codec.data(this.#stream, answer.body)
+    codec.end(this.#stream, null)
+    exchange.tunnelling = false
+    exchange.status = answer.head.status
+    exchange.grpcStatus = grpcStatusOf(answer.head.fields)
+    exchange.downstreamGone(context.clock.now(), cause)
+    this.#finished()
   }
 
   /** In HTTP/2 any 2xx opens the tunnel (RFC 8441, 5), so of HTTP/1.1's only a true 101 may become one. */
@@ -181,7 +199,12 @@ export class Http2Request implements Downstream, StreamUser {
 
   end(trailers: Fields | null): void {
     const exchange = this.#exchange
-    this.#host.codec.end(this.#stream, trailers)
+    const { codec } = this.#host
+    const fit =
+      exchange === undefined || trailers === null
+        ? trailers
+        : trailersThatFit(exchange, trailers, codec.headerListBytesMax)
+    codec.end(this.#stream, fit)
     // Of a tunnel this is one direction.
     if (exchange !== undefined && (!exchange.tunnelling || exchange.requestEnded)) this.#finished()
   }

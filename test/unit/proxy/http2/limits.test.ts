@@ -58,11 +58,11 @@ describe('a flood ends the connection, and less than that does not', () => {
     assertCalmed(tested, 'ignoredFramesBurst')
   })
 
-  test('headerBlockBytesMax: 64 KiB in few frames', () => {
+  test('headerBlockBytesMax: 256 KiB in few frames', () => {
     const piece = Buffer.alloc(16_384)
     const tested = server().feed(
       frame(HEADERS, 0, 1, piece),
-      times(4, () => frame(CONTINUATION, 0, 1, piece)),
+      times(16, () => frame(CONTINUATION, 0, 1, piece)),
     )
     assertCalmed(tested, 'headerBlockBytesMax')
   })
@@ -161,6 +161,23 @@ describe('header lists', () => {
     tested.connection.head(tested.seen[0]!.stream!, 431, [], null, true)
     tested.feed(frame(HEADERS, 5, 3, Buffer.concat([literals(wire.GET), Buffer.from([0xbe])])))
     assert.deepEqual(tested.seen[1]!.request?.fields, ['x-a', value])
+  })
+
+  test('of 200 KiB as they come are dropped by themselves: the connection goes on, and a call of gRPC keeps its content-type', () => {
+    const block = literals([...wire.POST, 'content-type', 'application/grpc', 'x-big', 'v'.repeat(200 * 1024)])
+    const pieces = Array.from({ length: Math.ceil(block.length / 16_384) }, (_, i) =>
+      block.subarray(i * 16_384, (i + 1) * 16_384),
+    )
+    const frames = pieces.map((piece, i) =>
+      frame(i === 0 ? HEADERS : CONTINUATION, i === pieces.length - 1 ? END_HEADERS : 0, 1, piece),
+    )
+
+    const tested = server().feed(...frames, get(3))
+
+    assert.equal(tested.fault, undefined)
+    const [large, next] = tested.seen.map(({ request }) => request)
+    assert.deepEqual([large?.tooLarge, large?.fields], [true, ['content-type', 'application/grpc']])
+    assert.equal(next?.tooLarge, false)
   })
 
   test('of more than 200 fields are dropped, too', () => {
