@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { readerOf } from '../protocol/read.ts'
-import { type Registration, SnapshotLine } from '../protocol/snapshot.ts'
+import { lineReader } from '../protocol/line-reader.ts'
+import type { Registration } from '../protocol/snapshot.ts'
 import type { Log } from '../runtime/log.ts'
 import type { ProxySettings, Role } from './config.ts'
 import { controlUrlOf } from './control-url.ts'
@@ -8,8 +8,9 @@ import { type LastGood, lastGoodFile } from './route/last-good.ts'
 import { applyLine, emptyPolicy, type Policy } from './route/policy.ts'
 import { type Subscription, type SubscriptionParts, subscribe } from './route/subscription.ts'
 import { aloneSnapshot } from './standing.ts'
+import { checks } from './word-checks.ts'
 
-const readLine = readerOf(SnapshotLine, 64 * 1024 * 1024)
+const readLine = lineReader(checks.snapshotLine, 64 * 1024 * 1024)
 
 /** Where the last good snapshot is kept, when a directory was given for it. */
 function lastGoodOf(settings: ProxySettings): LastGood | undefined {

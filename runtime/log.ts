@@ -5,7 +5,7 @@ import { type DestinationStream, type Logger, pino } from 'pino'
 export type Log = Logger
 
 /** Loaded for whoever reads the log with their eyes: a program whose log is collected would carry it for nothing. */
-const prettyPrinter = (): typeof import('pino-pretty').default => createRequire(import.meta.url)('pino-pretty')
+const prettyPrinter = (): typeof import('pino-pretty') => createRequire(import.meta.url)('pino-pretty')
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]

@@ -1,7 +1,8 @@
 import { Client } from 'undici'
+import { Hello } from '../../protocol/hello.ts'
 import { readerOf } from '../../protocol/read.ts'
 import { readTick, type Tick } from '../../protocol/tick.ts'
-import { Hello, refusalOf } from '../../protocol/version.ts'
+import { refusalOf } from '../../protocol/version.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { lineSplitter } from '../../runtime/ndjson.ts'
 

@@ -1,24 +1,20 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { Agent, buildConnector, type Dispatcher, request } from 'undici'
-import {
-  type CertificateRequest,
-  controlSpiffeId,
-  IssuedCertificate,
-  type JoinToken,
-  TrustedRoots,
-} from '../../protocol/identity.ts'
-import { readerOf } from '../../protocol/read.ts'
+import type { CertificateRequest, IssuedCertificate } from '../../protocol/credentials.ts'
+import { controlSpiffeId, type JoinToken } from '../../protocol/identity.ts'
+import { lineReader } from '../../protocol/line-reader.ts'
 import { shortText } from '../../runtime/short-text.ts'
 import { uriNames, whyUnfit } from '../peer-certificate.ts'
 import { sentenceOf, TlsRefusal } from '../tls-faults.ts'
+import { checks } from '../word-checks.ts'
 
 /** Control's certificate authority as a proxy asks it. Each question has its own connection: there are two an hour. */
 
 const BYTES_MAX = 1024 * 1024
 const TIMEOUT_MS = 5000
 
-const readRoots = readerOf(TrustedRoots, BYTES_MAX)
-const readIssued = readerOf(IssuedCertificate, BYTES_MAX)
+const readRoots = lineReader(checks.trustedRoots, BYTES_MAX)
+const readIssued = lineReader(checks.issuedCertificate, BYTES_MAX)
 
 /** What control is known by. */
 export interface Trust {

@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { type IssuedCertificate, serviceOfSpiffeId } from '../../protocol/identity.ts'
+import type { IssuedCertificate } from '../../protocol/credentials.ts'
+import { serviceOfSpiffeId } from '../../protocol/identity.ts'
 import { uriNames } from '../peer-certificate.ts'
 
 /** Why a certificate is not for this proxy: another key, another service, no certificate at all; undefined: it is. */

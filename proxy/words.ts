@@ -1,0 +1,29 @@
+import { Value } from 'typebox/value'
+import { Identity, IssuedCertificate, TrustedRoots } from '../protocol/credentials.ts'
+import { Hello } from '../protocol/hello.ts'
+import { Intentions } from '../protocol/intentions.ts'
+import { firstProblem } from '../protocol/read.ts'
+import { Listener, SnapshotLine, Telemetry, Upstream } from '../protocol/snapshot.ts'
+import { Kept } from './credentials/kept-file.ts'
+
+/**
+ * What a proxy reads. Its checks are written out in word-checks.generated.ts (`npm run checks`): a proxy that brought the schema library
+ * along, to make the same checks from the schemas at every start, would weigh a third more. This file is loaded to say what is wrong.
+ */
+export const words = {
+  hello: Hello,
+  snapshotLine: SnapshotLine,
+  listener: Listener,
+  telemetry: Telemetry,
+  identity: Identity,
+  intentions: Intentions,
+  upstream: Upstream,
+  trustedRoots: TrustedRoots,
+  issuedCertificate: IssuedCertificate,
+  kept: Kept,
+} as const
+
+/** Of a value that is no such word: the path of the first field that is wrong, and how. */
+export function problemOf(name: keyof typeof words, value: unknown): string {
+  return firstProblem(Value.Errors(words[name], value))
+}
