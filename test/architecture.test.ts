@@ -86,6 +86,19 @@ test('nothing imports test/, bench/, demo/, cli/ or scripts/ but they themselves
   )
 })
 
+test('a proxy that starts loads no package but those that every sidecar needs', () => {
+  const allowed =
+    /^(node:.*|commander|pino|typebox\/guard|jose\/(jwt\/sign|jwt\/verify|decode\/protected_header|errors))$/
+  const loaded = new Set(['cli/trimtab.ts', 'proxy/main.ts', 'proxy/proxy.ts'])
+  // A set that grows while it is walked is walked to its end.
+  for (const file of loaded)
+    for (const { from, to, typeOnly } of imports) if (from === file && isFile(to) && !typeOnly) loaded.add(to)
+  none(
+    imports.filter(({ from, to, typeOnly }) => loaded.has(from) && !isFile(to) && !typeOnly && !allowed.test(to)),
+    'what only some need is loaded by those, and big packages by their parts (docs/adr/0012-what-a-sidecar-weighs.md)',
+  )
+})
+
 test('no file imports itself through others', () => {
   const graph = new Map<string, string[]>()
   for (const { from, to, typeOnly } of imports)

@@ -1,8 +1,9 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { Agent, buildConnector, type Dispatcher, request } from 'undici'
+import type { buildConnector, Dispatcher } from 'undici'
 import type { CertificateRequest, IssuedCertificate } from '../../protocol/credentials.ts'
 import { controlSpiffeId, type JoinToken } from '../../protocol/identity.ts'
 import { lineReader } from '../../protocol/line-reader.ts'
+import { Agent, connectorOf, request } from '../../runtime/http-client.ts'
 import { shortText } from '../../runtime/short-text.ts'
 import { uriNames, whyUnfit } from '../peer-certificate.ts'
 import { sentenceOf, TlsRefusal } from '../tls-faults.ts'
@@ -107,8 +108,7 @@ export function controlConnector(
   timeoutMs: number,
 ): buildConnector.connector {
   // No session is taken up again: Node would not ask checkServerIdentity then.
-  return (target, callback) =>
-    buildConnector({ ...options(), timeout: timeoutMs, maxCachedSessions: 0 })(target, callback)
+  return (target, callback) => connectorOf({ ...options(), timeout: timeoutMs, maxCachedSessions: 0 })(target, callback)
 }
 
 async function ask(

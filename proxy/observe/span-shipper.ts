@@ -1,5 +1,5 @@
-import { Agent, request } from 'undici'
 import type { Clock } from '../../runtime/clock.ts'
+import { Agent, request } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
 import { SpanBatch } from './span-batch.ts'
 
