@@ -23,7 +23,10 @@ export const words = {
   kept: Kept,
 } as const
 
-/** Of a value that is no such word: the path of the first field that is wrong, and how. */
+/**
+ * Of a value that is no such word: the path of the first field that is wrong, and how.
+ * @public word-checks.ts loads it when it is asked for.
+ */
 export function problemOf(name: keyof typeof words, value: unknown): string {
   return firstProblem(Value.Errors(words[name], value))
 }
