@@ -1,4 +1,3 @@
-#!/usr/bin/env -S node --min-semi-space-size=8 --v8-pool-size=1
 import type { Invocation } from '../runtime/settings.ts'
 
 /** The `trimtab` command. Each command is loaded when it is asked for, so that a sidecar pays for its own code only. */

@@ -1,7 +1,10 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { Agent, type buildConnector, type Dispatcher, request } from 'undici'
-import { type CertificateRequest, IssuedCertificate, type JoinToken, TrustedRoots } from '../protocol/identity.ts'
-import { readerOf } from '../protocol/read.ts'
+import type { buildConnector, Dispatcher } from 'undici'
+import type { CertificateRequest, IssuedCertificate, TrustedRoots } from '../protocol/credentials.ts'
+import type { JoinToken } from '../protocol/identity.ts'
+import { lineReader } from '../protocol/line-reader.ts'
+import { checks } from '../protocol/word-checks.ts'
+import { Agent, request } from '../runtime/http-client.ts'
 import { shortText } from '../runtime/short-text.ts'
 import { sentenceOf } from '../runtime/tls-faults.ts'
 import { connectionToControl, meshConnector, type OwnCertificate, type Trust } from './connection.ts'
@@ -11,8 +14,8 @@ import { connectionToControl, meshConnector, type OwnCertificate, type Trust } f
 const BYTES_MAX = 1024 * 1024
 const TIMEOUT_MS = 5000
 
-const readRoots = readerOf(TrustedRoots, BYTES_MAX)
-const readIssued = readerOf(IssuedCertificate, BYTES_MAX)
+const readRoots = lineReader(checks.trustedRoots, BYTES_MAX)
+const readIssued = lineReader(checks.issuedCertificate, BYTES_MAX)
 
 /** `refused`: control said no (401, 403): the same proof will not do better. `failed`: it may work later. */
 export type Asked<T> = { status: 'ok'; value: T } | { status: 'refused' | 'failed'; reason: string }

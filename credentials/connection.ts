@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
-import { buildConnector } from 'undici'
+import type { buildConnector } from 'undici'
 import { collectorSpiffeId, controlSpiffeId } from '../protocol/identity.ts'
+import { connectorOf } from '../runtime/http-client.ts'
 import { TlsRefusal } from '../runtime/tls-faults.ts'
 import { uriNames, whyUnfit } from './peer-certificate.ts'
 
@@ -69,7 +70,7 @@ export function meshConnector(options: () => buildConnector.BuildOptions, timeou
     let connect: buildConnector.connector
     try {
       // No session is taken up again: Node would not ask checkServerIdentity then.
-      connect = buildConnector({ ...options(), timeout: timeoutMs, maxCachedSessions: 0 })
+      connect = connectorOf({ ...options(), timeout: timeoutMs, maxCachedSessions: 0 })
     } catch (error) {
       return callback(error as Error, null)
     }

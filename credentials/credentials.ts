@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createSecureContext, type SecureContext, type SecureVersion, type TlsOptions } from 'node:tls'
-import type { IssuedCertificate } from '../protocol/identity.ts'
+import type { IssuedCertificate } from '../protocol/credentials.ts'
 import { strongTls } from '../runtime/tls-strength.ts'
 
 /** A certificate as it was issued, with its key: what is kept on disk. */

@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { COLLECTOR, type IssuedCertificate, memberOfSpiffeId } from '../protocol/identity.ts'
+import type { IssuedCertificate } from '../protocol/credentials.ts'
+import { COLLECTOR, memberOfSpiffeId } from '../protocol/identity.ts'
 import { uriNames } from './peer-certificate.ts'
 
 /** Why a certificate is not for this program: another key, another service (or COLLECTOR), no certificate at all; undefined: it is. */

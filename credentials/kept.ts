@@ -1,23 +1,13 @@
 import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import Type from 'typebox'
-import { IssuedCertificate } from '../protocol/identity.ts'
-import { readerOf } from '../protocol/read.ts'
+import { lineReader } from '../protocol/line-reader.ts'
+import { checks } from '../protocol/word-checks.ts'
 import type { Issued } from './credentials.ts'
 import { whyNotOurs } from './issued.ts'
 
 const BYTES_MAX = 2 * 1024 * 1024
 
-const Kept = Type.Intersect([
-  IssuedCertificate,
-  Type.Object({
-    keyPem: Type.String(),
-    trustDomain: Type.String(),
-    dc: Type.String(),
-    receivedMs: Type.Number(),
-  }),
-])
-const readKept = readerOf(Kept, BYTES_MAX)
+const readKept = lineReader(checks.kept, BYTES_MAX)
 
 /** Key and certificate of a service's proxy or of the collector (`member`) on disk, in one file of mode 0600, so that they always fit each other, and a restart needs no second token. */
 export interface KeptCredentials {

@@ -1,5 +1,6 @@
 import type { SecureVersion } from 'node:tls'
-import type { Identity, JoinToken } from '../protocol/identity.ts'
+import type { Identity } from '../protocol/credentials.ts'
+import type { JoinToken } from '../protocol/identity.ts'
 import { writeJoinToken } from '../protocol/identity.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Log } from '../runtime/log.ts'

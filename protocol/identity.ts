@@ -1,11 +1,4 @@
-import Type, { type Static } from 'typebox'
-
-/**
- * Who a proxy or a collector is and whom it trusts: section `identity` of the snapshot, and what passes between a proxy and control's certificate
- * authority. Names are SPIFFE ids (https://spiffe.io, SPIFFE-ID 2.1), laid out as Consul lays them out.
- */
-
-const Pem = Type.String({ minLength: 1, maxLength: 64 * 1024 })
+/** How services, control and the collector are named, SPIFFE ids (https://spiffe.io, SPIFFE-ID 2.1) laid out as Consul lays them out, and join tokens. */
 
 /** The part of an id behind the trust domain. One namespace: a mesh file knows no other. */
 const path = (dc: string, service: string) => `/ns/default/dc/${dc}/svc/${service}`
@@ -66,50 +59,6 @@ export function serviceOfSpiffeId(id: string): SpiffeService | undefined {
   const found = /^spiffe:\/\/([a-z0-9._-]{1,255})\/ns\/default\/dc\/([A-Za-z0-9._-]+)\/svc\/([A-Za-z0-9._-]+)$/.exec(id)
   return found === null ? undefined : { trustDomain: found[1]!, dc: found[2]!, service: found[3]! }
 }
-
-/** Section `identity`. */
-export const Identity = Type.Object({
-  trustDomain: Type.String({ minLength: 1, maxLength: 255 }),
-  dc: Type.String({ minLength: 1, maxLength: 63 }),
-  /** The proxy's own id. */
-  spiffeId: Type.String({ minLength: 1, maxLength: 2048 }),
-  /** Every root that is trusted now, PEM, one certificate each: two while the root is being rotated. */
-  roots: Type.Array(Pem, { maxItems: 16 }),
-  /** Fingerprint (SHA-256, hex) of the root that certificates come from now: a proxy whose own comes from another one renews it soon. */
-  issuer: Type.String({ minLength: 64, maxLength: 64 }),
-})
-export type Identity = Static<typeof Identity>
-
-/** GET /v1/identity/roots, for everybody: what is checked against the pin of a join token. */
-export const TrustedRoots = Type.Object({
-  trustDomain: Type.String(),
-  dc: Type.String(),
-  roots: Type.Array(Pem),
-  /** As in Identity, for who hears no snapshots; an older control does not say it. */
-  issuer: Type.Optional(Type.String({ minLength: 64, maxLength: 64 })),
-})
-export type TrustedRoots = Static<typeof TrustedRoots>
-
-/** POST /v1/identity/certificates, proved by a join token (`authorization: Bearer`) or by the certificate that is to be renewed. */
-export const CertificateRequest = Type.Object({
-  /** A service or gateway, or COLLECTOR. */
-  service: Type.String({ minLength: 1, maxLength: 253 }),
-  /** PKCS #10, PEM. Only its key counts: the names in the certificate are control's to give. */
-  csr: Type.String({ minLength: 1, maxLength: 16 * 1024 }),
-})
-export type CertificateRequest = Static<typeof CertificateRequest>
-
-export const IssuedCertificate = Type.Object({
-  spiffeId: Type.String(),
-  /** Leaf first, then what leads to the root, without the root. PEM, in one text as TLS libraries want it. */
-  chain: Pem,
-  roots: Type.Array(Pem),
-  /** Fingerprint of the root that it comes from, as in Identity. */
-  issuer: Type.String(),
-  notBefore: Type.String(),
-  notAfter: Type.String(),
-})
-export type IssuedCertificate = Static<typeof IssuedCertificate>
 
 /**
  * A join token as it is handed over: `<id>.<secret>.<pin>`, the parts base64url. The pin is the SHA-256 of a trusted root (DER), so that a

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
+import { Hello } from './hello.ts'
 import { readerOf } from './read.ts'
-import { Hello } from './version.ts'
 
 /**
  * Traffic report: proxy -> collector, POST /v1/reports, NDJSON for as long as the proxy lives.

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
+import { Identity } from './credentials.ts'
 import { GatewayTls } from './gateway-tls.ts'
-import { Identity } from './identity.ts'
 import { Intentions } from './intentions.ts'
 import { OidcLogin } from './oidc.ts'
 import { TextMatch } from './text-match.ts'

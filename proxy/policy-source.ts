@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { readerOf } from '../protocol/read.ts'
-import { type Registration, SnapshotLine } from '../protocol/snapshot.ts'
+import { lineReader } from '../protocol/line-reader.ts'
+import type { Registration } from '../protocol/snapshot.ts'
+import { checks } from '../protocol/word-checks.ts'
 import type { Log } from '../runtime/log.ts'
 import type { ProxySettings } from './config.ts'
 import { controlUrlOf } from './control-url.ts'
@@ -11,7 +12,7 @@ import { applyLine, emptyPolicy, type Policy } from './route/policy.ts'
 import { type Subscription, type SubscriptionParts, subscribe } from './route/subscription.ts'
 import { aloneSnapshot } from './standing.ts'
 
-const readLine = readerOf(SnapshotLine, 64 * 1024 * 1024)
+const readLine = lineReader(checks.snapshotLine, 64 * 1024 * 1024)
 
 /** Where the last good snapshot is kept, when a directory was given for it. */
 function lastGoodOf(settings: ProxySettings): LastGood | undefined {

@@ -1,5 +1,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose'
+import { decodeProtectedHeader } from 'jose/decode/protected_header'
+import { JOSEError } from 'jose/errors'
+import { SignJWT } from 'jose/jwt/sign'
+import { jwtVerify } from 'jose/jwt/verify'
 
 /**
  * A proof of who sends something, where TLS does not carry it: a JWS made with the key of a certificate, which goes along in its header
@@ -78,7 +81,7 @@ export async function checkProof(
       currentDate: new Date(wallMs),
     })
   } catch (error) {
-    if (error instanceof errors.JOSEError) return invalid(`the proof does not hold: ${error.message}`)
+    if (error instanceof JOSEError) return invalid(`the proof does not hold: ${error.message}`)
     return invalid(`the proof cannot be checked: ${(error as Error).message}`)
   }
   const trusted = roots.map(pem => new X509Certificate(pem))

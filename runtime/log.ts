@@ -1,8 +1,11 @@
 import { writeSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { type DestinationStream, type Logger, pino } from 'pino'
-import pretty from 'pino-pretty'
 
 export type Log = Logger
+
+/** Loaded for whoever reads the log with their eyes: a program whose log is collected would carry it for nothing. */
+const prettyPrinter = (): typeof import('pino-pretty') => createRequire(import.meta.url)('pino-pretty')
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -17,7 +20,7 @@ export function createLog(settings: { program: string; level: LogLevel; format: 
     base: { program: settings.program, pid: process.pid },
   }
   if (settings.format === 'pretty') {
-    const stream = pretty({
+    const stream = prettyPrinter()({
       destination: 2,
       sync: true,
       colorize: process.stderr.isTTY,

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { Command, CommanderError, Option } from 'commander'
-import { parse as parseYaml } from 'yaml'
+
+/** Loaded for whoever has a settings file: most programs are told by flags, and would carry it for nothing. */
+const yaml = (): typeof import('yaml') => createRequire(import.meta.url)('yaml')
 
 /** A setting: one description gives the flag, the environment variable, the field of the settings file and the help line. */
 export interface Setting<T> {
@@ -141,7 +144,7 @@ function readFile(path: string | undefined, settings: Settings): Record<string, 
   if (path === undefined) return {}
   let value: unknown
   try {
-    value = parseYaml(readFileSync(path, 'utf8'))
+    value = yaml().parse(readFileSync(path, 'utf8'))
   } catch (error) {
     throw new SettingError(`settings file ${path} cannot be read: ${(error as Error).message}`)
   }

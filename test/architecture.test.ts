@@ -48,8 +48,10 @@ const none = (found: Import[], rule: string): void => assert.equal(found.length,
 test('protocol/ imports only the schema library, and the YAML reader for the mesh file', () => {
   const allowed = (to: string): boolean => top(to) === 'protocol' || to.startsWith('typebox')
   const yaml = ({ from, to }: Import): boolean => to === 'yaml' && from.startsWith('protocol/mesh-config/')
+  // The schema library itself, when a word was refused.
+  const later = ({ from, to }: Import): boolean => to === 'node:module' && from === 'protocol/word-checks.ts'
   none(
-    imports.filter(found => top(found.from) === 'protocol' && !allowed(found.to) && !yaml(found)),
+    imports.filter(found => top(found.from) === 'protocol' && !allowed(found.to) && !yaml(found) && !later(found)),
     'words know no program, no IO',
   )
 })
@@ -93,6 +95,19 @@ test('nothing imports test/, bench/, demo/, cli/ or scripts/ but they themselves
   none(
     imports.filter(({ from, to }) => isFile(to) && outermost.includes(top(to)) && !outermost.includes(top(from))),
     'the outermost is not used by the inner',
+  )
+})
+
+test('a proxy that starts loads no package but those that every sidecar needs', () => {
+  const allowed =
+    /^(node:.*|commander|pino|typebox\/guard|jose\/(jwt\/sign|jwt\/verify|decode\/protected_header|errors))$/
+  const loaded = new Set(['cli/trimtab.ts', 'proxy/main.ts', 'proxy/proxy.ts'])
+  // A set that grows while it is walked is walked to its end.
+  for (const file of loaded)
+    for (const { from, to, typeOnly } of imports) if (from === file && isFile(to) && !typeOnly) loaded.add(to)
+  none(
+    imports.filter(({ from, to, typeOnly }) => loaded.has(from) && !isFile(to) && !typeOnly && !allowed.test(to)),
+    'what only some need is loaded by those, and big packages by their parts (docs/adr/0012-what-a-sidecar-weighs.md)',
   )
 })
 

@@ -17,7 +17,11 @@ export interface EnvoyShape {
   tls?: { side: 'in' | 'out'; files: TlsFiles; peer: string }
 }
 
-export async function envoy(program: string, world: World, shape: EnvoyShape): Promise<Measured> {
+export async function envoy(
+  program: string,
+  world: Pick<World, 'folder' | 'take' | 'sinkPort'>,
+  shape: EnvoyShape,
+): Promise<Measured> {
   const file = `${world.folder}/envoy-${shape.tls?.side ?? (shape.features ? 'full' : 'bare')}.json`
   writeFileSync(file, JSON.stringify(config(shape, { adminPort: await world.take(), sinkPort: world.sinkPort })))
   return start([program, '--concurrency', '1', '--disable-hot-restart', '-l', 'error', '-c', file], {

@@ -31,7 +31,7 @@ export interface CommandShape {
 }
 
 /** Spans of every request and traffic reports go to the sink. */
-export async function trimtabCommand(world: World, shape: CommandShape): Promise<string[]> {
+export async function trimtabCommand(world: Pick<World, 'take' | 'sinkPort'>, shape: CommandShape): Promise<string[]> {
   const at = (port: number) => `127.0.0.1:${port}`
   const any = async (port: number | undefined) => at(port ?? (await world.take()))
   const sink = `http://${at(world.sinkPort)}`

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { request } from 'undici'
-import { type Hello, refusalOf } from '../../protocol/version.ts'
+import type { Hello } from '../../protocol/hello.ts'
+import { refusalOf } from '../../protocol/version.ts'
 import { lineSplitter } from '../../runtime/ndjson.ts'
 import { text, url } from '../../runtime/setting-readers.ts'
 import { defaultData, readRunFile } from '../run-file.ts'

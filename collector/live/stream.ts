@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
+import type { Hello } from '../../protocol/hello.ts'
 import type { Tick } from '../../protocol/tick.ts'
-import type { Hello } from '../../protocol/version.ts'
 import type { LiveEvents } from '../events-live.ts'
 
 /** A reader may lag this far behind before it is cut: some ticks of a large mesh, or minutes of a small one. */

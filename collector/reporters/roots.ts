@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { request } from 'undici'
-import { TrustedRoots } from '../../protocol/identity.ts'
+import { TrustedRoots } from '../../protocol/credentials.ts'
 import { readerOf } from '../../protocol/read.ts'
 import { certificatesIn } from '../../runtime/certificate-proof.ts'
 import type { Clock } from '../../runtime/clock.ts'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { CertificateRequest, IssuedCertificate, TrustedRoots } from '../../protocol/identity.ts'
+import { CertificateRequest, IssuedCertificate, TrustedRoots } from '../../protocol/credentials.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import { peerFacts } from '../../runtime/peer-certificate.ts'
 import { type Refusal, refuse } from '../refusal.ts'

@@ -1,5 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { COLLECTOR, type IssuedCertificate, memberSpiffeId, type TrustedRoots } from '../../protocol/identity.ts'
+import type { IssuedCertificate, TrustedRoots } from '../../protocol/credentials.ts'
+import { COLLECTOR, memberSpiffeId } from '../../protocol/identity.ts'
 import type { MeshConfig } from '../../protocol/mesh-config/config.ts'
 import type { Clock } from '../../runtime/clock.ts'
 import type { IdentityInForce } from '../publish/sections.ts'

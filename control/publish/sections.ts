@@ -1,4 +1,5 @@
-import { type Identity, spiffeIdOf } from '../../protocol/identity.ts'
+import type { Identity } from '../../protocol/credentials.ts'
+import { spiffeIdOf } from '../../protocol/identity.ts'
 import type { MeshConfig, ServiceConfig } from '../../protocol/mesh-config/config.ts'
 import type { Endpoint, EndpointHealth, Listener, Registration, Telemetry, Upstream } from '../../protocol/snapshot.ts'
 

@@ -1,4 +1,5 @@
-import { type Metric, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client'
+import type { Metric, MetricObjectWithValues, MetricValue } from 'prom-client'
+import { Registry } from '../../runtime/metric-registry.ts'
 import { APP } from '../exchange.ts'
 import { GRPC_STATUS_NAMES } from '../grpc.ts'
 import { timeBoundsMs } from './time-bounds.ts'

@@ -1,4 +1,5 @@
-import { Agent, type buildConnector } from 'undici'
+import type { buildConnector } from 'undici'
+import { Agent, type AgentOptions } from '../../runtime/http-client.ts'
 
 /** Who gets spans or reports. */
 export interface Receiver {
@@ -20,7 +21,7 @@ export interface RenewableAgent {
   destroy(): Promise<void>
 }
 
-export function renewableAgent(options: Agent.Options, connectTimeoutMs: number): RenewableAgent {
+export function renewableAgent(options: AgentOptions, connectTimeoutMs: number): RenewableAgent {
   const make = (connector: Receiver['connector']) =>
     new Agent({ ...options, connect: connector ?? { timeout: connectTimeoutMs } })
   const leaving = new Set<Agent>()

@@ -1,5 +1,5 @@
-import { Agent, request } from 'undici'
 import type { Clock } from '../../runtime/clock.ts'
+import { Agent, request } from '../../runtime/http-client.ts'
 import { shortText } from '../../runtime/short-text.ts'
 import { sentenceOf } from '../../runtime/tls-faults.ts'
 import { lineFeed } from './line-feed.ts'

@@ -1,5 +1,5 @@
-import { request } from 'undici'
 import type { Clock } from '../../runtime/clock.ts'
+import { request } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
 import { sentenceOf } from '../../runtime/tls-faults.ts'
 import { type Receiver, renewableAgent, sameReceiver } from './receiver.ts'

@@ -1,11 +1,11 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { readerOf } from '../../protocol/read.ts'
-import { SnapshotLine } from '../../protocol/snapshot.ts'
+import { lineReader } from '../../protocol/line-reader.ts'
+import { checks } from '../../protocol/word-checks.ts'
 import { applyLine, emptyPolicy, type Policy } from './policy.ts'
 
 const BYTES_MAX = 64 * 1024 * 1024
-const readLine = readerOf(SnapshotLine, BYTES_MAX)
+const readLine = lineReader(checks.snapshotLine, BYTES_MAX)
 
 /** The last good snapshot on disk: what a proxy goes by when it starts while control is away. */
 export interface LastGood {

@@ -1,7 +1,8 @@
-import { Compile } from 'typebox/compile'
-import { Identity } from '../../protocol/identity.ts'
-import { Intentions } from '../../protocol/intentions.ts'
-import { Listener, type SnapshotLine, Telemetry, Upstream } from '../../protocol/snapshot.ts'
+import type { Identity } from '../../protocol/credentials.ts'
+import type { Intentions } from '../../protocol/intentions.ts'
+import type { Check } from '../../protocol/line-reader.ts'
+import type { Listener, SnapshotLine, Telemetry, Upstream } from '../../protocol/snapshot.ts'
+import { checks } from '../../protocol/word-checks.ts'
 import { compileText, wholly } from '../match.ts'
 import { compileSplit, type Split } from './split.ts'
 import { compileRoutes, type RouteTable } from './table.ts'
@@ -44,14 +45,6 @@ export type Applied =
   | { status: 'applied'; policy: Policy }
   | { status: 'refused'; epoch: number; reason: string }
   | { status: 'stale' }
-
-const checks = {
-  listener: Compile(Listener),
-  telemetry: Compile(Telemetry),
-  identity: Compile(Identity),
-  intentions: Compile(Intentions),
-  upstream: Compile(Upstream),
-}
 
 /**
  * Applies a snapshot line to the policy in force. Only what changed is compiled again. A line that does not hold is refused as a whole with
@@ -110,15 +103,9 @@ export function compileUpstream(upstream: Upstream): UpstreamPolicy {
   return { upstream, routes: compileRoutes(upstream.routes), split: compileSplit(upstream.versions) }
 }
 
-interface Checker<T> {
-  Check(value: unknown): value is T
-  Errors(value: unknown): { instancePath: string; message: string }[]
-}
-
-function checked<T>(check: Checker<T>, value: unknown): T {
-  if (check.Check(value)) return value
-  const first = check.Errors(value)[0]
-  throw new Error(`field ${first?.instancePath || '/'}: ${first?.message ?? 'does not fit'}`)
+function checked<T>(check: Check<T>, value: unknown): T {
+  if (check.holds(value)) return value
+  throw new Error(`field ${check.problem(value)}`)
 }
 
 /** The policy that every stage reads; the subscription alone writes it. */

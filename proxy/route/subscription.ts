@@ -1,8 +1,10 @@
-import { Agent, type buildConnector, request } from 'undici'
-import { readerOf } from '../../protocol/read.ts'
-import { type Registration, SnapshotLine } from '../../protocol/snapshot.ts'
-import { Hello, refusalOf } from '../../protocol/version.ts'
+import type { buildConnector } from 'undici'
+import { lineReader } from '../../protocol/line-reader.ts'
+import type { Registration, SnapshotLine } from '../../protocol/snapshot.ts'
+import { refusalOf } from '../../protocol/version.ts'
+import { checks } from '../../protocol/word-checks.ts'
 import type { Clock } from '../../runtime/clock.ts'
+import { Agent, request } from '../../runtime/http-client.ts'
 import type { Log } from '../../runtime/log.ts'
 import { lineSplitter } from '../../runtime/ndjson.ts'
 import { shortText } from '../../runtime/short-text.ts'
@@ -14,8 +16,8 @@ const SILENCE_MS = 3000
 const SAVE_DELAY_MS = 200
 const BACKOFF_MAX_MS = 2000
 
-const readLine = readerOf(SnapshotLine, LINE_BYTES_MAX)
-const readHello = readerOf(Hello, 8192)
+const readLine = lineReader(checks.snapshotLine, LINE_BYTES_MAX)
+const readHello = lineReader(checks.hello, 8192)
 
 export interface SubscriptionParts {
   /** Base URL of control. */

@@ -6,7 +6,7 @@ import { request as httpsRequest } from 'node:https'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { TokenStatus } from '../../control/identity/token-routes.ts'
-import type { IssuedCertificate } from '../../protocol/identity.ts'
+import type { IssuedCertificate } from '../../protocol/credentials.ts'
 import { type Asked, askForCertificate } from '../support/certificates.ts'
 import { type Answer, type Place, place, type StartedControl, startControl } from './control-harness.ts'
 

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { connect, createServer } from 'node:tls'
 import type { AuthorityStatus } from '../../control/identity/identity-status.ts'
-import type { Identity, IssuedCertificate } from '../../protocol/identity.ts'
+import type { Identity, IssuedCertificate } from '../../protocol/credentials.ts'
 import { askForCertificate } from '../support/certificates.ts'
 import { until } from '../support/until.ts'
 import {

@@ -1,4 +1,4 @@
-import { Agent, request } from 'undici'
+import { Agent, request } from '../../../runtime/http-client.ts'
 import type { FetchText } from './key-source.ts'
 
 const TIMEOUT_MS = 5000

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../../../runtime/clock.ts'
+import { request } from '../../../runtime/http-client.ts'
 import { instanceHeader, scrapedByHeader } from './loop-marker.ts'
 import { readBody } from './read-body.ts'
 import { type Exposition, type Failure, failure, type ScrapeSource } from './source.ts'
@@ -48,13 +49,7 @@ async function ask(source: ScrapeSource, settings: FetchSettings, signal: AbortS
     [scrapedByHeader]: settings.chain.join(','),
   }
   try {
-    const response = await settings.dispatcher.request({
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method: 'GET',
-      headers,
-      signal,
-    })
+    const response = await request(url, { dispatcher: settings.dispatcher, headers, signal })
     return { status: 'answered', response }
   } catch (error) {
     return signal.aborted ? timedOut(settings.deadlineMs) : noAnswer(error as Error & { code?: unknown }, url)

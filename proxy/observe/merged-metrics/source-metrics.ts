@@ -1,4 +1,4 @@
-import { Counter, Gauge, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from '../../../runtime/metric-registry.ts'
 import { failureReasons, type SourceResult } from './source.ts'
 
 export type DropReason = 'duplicate' | 'exemplar_too_long'

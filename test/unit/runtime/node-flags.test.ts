@@ -7,10 +7,15 @@ import { nodeFlags } from '../../../runtime/node-flags.ts'
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
 
 test('the command and the image run Node as `trimtab up` runs it', () => {
-  assert.equal(read('cli/trimtab.ts').split('\n', 1)[0], `#!/usr/bin/env -S node ${nodeFlags.join(' ')}`)
+  assert.equal(read('cli/trimtab.js').split('\n', 1)[0], `#!/usr/bin/env -S node ${nodeFlags.join(' ')}`)
   assert.match(
     read('Dockerfile'),
-    new RegExp(`^ENTRYPOINT ${quoted(JSON.stringify(['node', ...nodeFlags, 'cli/trimtab.ts']))}$`, 'm'),
+    new RegExp(`^ENTRYPOINT ${quoted(JSON.stringify(['node', ...nodeFlags, 'cli/trimtab.js']))}$`, 'm'),
+  )
+  const flags = nodeFlags.join(' ')
+  // What was compiled with other flags is compiled again.
+  assert.ok(
+    read('Dockerfile').includes(`node ${flags} scripts/compile-ahead.ts && node ${flags} cli/trimtab.js proxy --help`),
   )
 })
 
