@@ -71,7 +71,7 @@ export function readSettings<const S extends Settings>(
   command.addOption(
     new Option(
       '--settings <file>',
-      `YAML file with any of these settings by their long name (${program.envPrefix}_SETTINGS)`,
+      `YAML file with any of these settings by their names without the dashes (${program.envPrefix}_SETTINGS)`,
     ),
   )
   for (const [name, setting] of Object.entries(settings)) command.addOption(optionOf(name, setting, program.envPrefix))
@@ -125,7 +125,7 @@ function givenOrDefault(
   if (given[name] !== undefined) return readAs(setting, given[name], flag)
   if (fromEnv !== undefined && fromEnv !== '')
     return readAs(setting, setting.read.repeats ? fromEnv.split(',') : fromEnv, envName(envPrefix, name))
-  if (file[name] !== undefined) return readAs(setting, file[name], `field ${name} of the settings file`)
+  if (file[name] !== undefined) return readAs(setting, file[name], `field ${longName(setting)} of the settings file`)
   return setting.default
 }
 
@@ -151,13 +151,29 @@ function readFile(path: string | undefined, settings: Settings): Record<string, 
   if (value === null || value === undefined) return {}
   if (typeof value !== 'object' || Array.isArray(value))
     throw new SettingError(`settings file ${path}: a mapping of names to values is allowed`)
-  for (const name of Object.keys(value)) {
-    if (!Object.hasOwn(settings, name))
+  const fields: Record<string, unknown> = {}
+  for (const [word, given] of Object.entries(value)) {
+    const name = settingNamed(word, settings)
+    if (name === undefined)
       throw new SettingError(
-        `settings file ${path}: unknown field ${name}, allowed: ${Object.keys(settings).join(', ')}`,
+        `settings file ${path}: unknown field ${word}, allowed: ${Object.values(settings).map(longName).join(', ')}`,
       )
+    if (Object.hasOwn(fields, name))
+      throw new SettingError(`settings file ${path}: ${longName(settings[name]!)} stands there twice, once as ${word}`)
+    fields[name] = given
   }
-  return value as Record<string, unknown>
+  return fields
+}
+
+/** By its flag, join-token-file, or as one word, joinTokenFile. */
+function settingNamed(word: string, settings: Settings): string | undefined {
+  if (Object.hasOwn(settings, word)) return word
+  return Object.keys(settings).find(name => longName(settings[name]!) === word)
+}
+
+/** The flag without its dashes. */
+function longName({ flag }: Setting<unknown>): string {
+  return /--([a-z0-9-]+)/.exec(flag)![1]!
 }
 
 function envName(prefix: string, name: string): string {
