@@ -2,6 +2,7 @@ import type { Identity } from '../../protocol/credentials.ts'
 import { spiffeIdOf } from '../../protocol/identity.ts'
 import type { MeshConfig, ServiceConfig } from '../../protocol/mesh-config/config.ts'
 import type { Endpoint, EndpointHealth, Listener, Registration, Telemetry, Upstream } from '../../protocol/snapshot.ts'
+import { appTimeoutMs } from './app-timeout.ts'
 
 /** What stands beside the file and the catalog when an upstream is written: decisions in force. */
 export interface InForce {
@@ -84,7 +85,7 @@ export function sidecarListener(mesh: MeshConfig, service: ServiceConfig): Liste
     kind: 'sidecar',
     protocol: service.protocol,
     app: {
-      timeoutMs: service.timeoutMs,
+      timeoutMs: appTimeoutMs(mesh, service),
       connectTimeoutMs: service.connectTimeoutMs,
       idleTimeoutMs: service.idleTimeoutMs,
       limits: service.limits,

@@ -139,9 +139,8 @@ export const retries = wordOr(['off'], retriesBlock, {
 
 export const timeout = duration({
   description:
-    'Deadline of a request over all its tries, to the end of the answer. Of a tcp service: until a connection stands, tries after the first begin before it.',
+    'Deadline of a request over all its tries, to the end of the answer; 0s for none. Of a tcp service: until a connection stands, tries after the first begin before it.',
   default: '15s',
-  least: '1ms',
 })
 
 const to = block(
@@ -173,7 +172,7 @@ const route = block(
     to: opt(to),
     rewrite: opt(rewrite),
     timeout: opt(
-      duration({ description: 'Deadline on this route; the service’s unless written.', least: '1ms', example: '2s' }),
+      duration({ description: 'Deadline on this route, 0s for none; the service’s unless written.', example: '2s' }),
     ),
     retries: opt(wordOr(['off'], retriesBlock, { description: 'Changes to the service’s retries on this route.' })),
   },

@@ -21,13 +21,13 @@ describe('a field of the wrong type or unit is refused', () => {
   hold([
     [
       'a duration needs its unit',
-      'defaults: { timeout: ▸15 }',
-      `defaults.timeout: found 15 (a number), allowed: ${durations}`,
+      'defaults: { connectTimeout: ▸15 }',
+      `defaults.connectTimeout: found 15 (a number), allowed: ${durations}`,
     ],
     [
       'a duration has bounds',
-      'defaults: { timeout: ▸0s }',
-      `defaults.timeout: found "0s" (it is too little), allowed: ${durations}`,
+      'defaults: { connectTimeout: ▸0s }',
+      `defaults.connectTimeout: found "0s" (it is too little), allowed: ${durations}`,
     ],
     [
       'a share needs its percent sign',
