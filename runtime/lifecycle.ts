@@ -55,11 +55,13 @@ export function isRunByNpm({ npm_command }: NodeJS.ProcessEnv): boolean {
   return npm_command === 'exec' || npm_command === 'start'
 }
 
+/** Whoever started this process: asked at once, for it may be gone before anybody wants to know. */
+const starter = process.ppid
+
 /** Calls back once when the process that started this one is gone, so that a parent killed with -9 leaves nobody behind. */
 export function endWithParent(gone: () => void): void {
-  const parent = process.ppid
   const watch = setInterval(() => {
-    if (process.ppid === parent) return
+    if (process.ppid === starter) return
     clearInterval(watch)
     gone()
   }, 500)
