@@ -25,20 +25,22 @@ export function identityOf(role: Role, settings: ProxySettings): Self {
 }
 
 /**
- * What control is told of it. `addresses` are as taken; `ownHost` takes the place of a host that stands for all of them, where --advertise
- * says nothing.
+ * What control is told of it. `addresses` are as taken; `ownHost` is asked for what takes the place of a host that stands for all of them,
+ * where --advertise says nothing.
  */
-export function registrationOf(
+export async function registrationOf(
   role: MeshRole,
   settings: ProxySettings,
   self: Self,
   addresses: Record<string, string>,
-  ownHost: string,
-): Registration {
+  ownHost: () => Promise<string>,
+): Promise<Registration> {
   const { advertise } = settings
+  const isOnAny = Object.values(addresses).some(address => isAnyHost(parseAddress(address)!.host))
+  const anyAs = advertise?.host ?? (isOnAny ? await ownHost() : '')
   const reached = (address: string): string => {
     const { host, port } = parseAddress(address)!
-    return isAnyHost(host) ? formatAddress({ host: advertise?.host ?? ownHost, port }) : address
+    return isAnyHost(host) ? formatAddress({ host: anyAs, port }) : address
   }
   const taken = role.kind === 'sidecar' ? addresses['inbound']! : addresses['gateway']!
   return {

@@ -38,16 +38,16 @@ function held(applied: ReturnType<typeof applyLine>, where: string): Policy {
   throw new Error(`${where} do not hold: ${applied.status === 'refused' ? applied.reason : applied.status}`)
 }
 
-/** Follows control; undefined when the policy comes from flags or a file. `register` makes what control is told, with the address at which it reaches us. */
+/** Follows control; undefined when the policy comes from flags or a file. `register` makes what control is told; it may ask for the address at which control reaches us. */
 export function followControl(
   role: Role,
   settings: ProxySettings,
-  register: (role: MeshRole, ownHost: string) => Registration,
+  register: (role: MeshRole, ownHost: () => Promise<string>) => Promise<Registration>,
   parts: Pick<SubscriptionParts, 'secure' | 'policy' | 'clock' | 'random' | 'log'>,
 ): Subscription | undefined {
   if (role.kind === 'alone' || settings.snapshot !== undefined) return undefined
   const controlUrl = controlUrlOf(settings)
   // Anew for each connection: a machine's address may change, and control may not be there yet.
-  const registration = async () => register(role, await hostTowards(controlUrl))
+  const registration = () => register(role, () => hostTowards(controlUrl))
   return subscribe({ controlUrl, registration, lastGood: lastGoodOf(settings), ...parts })
 }

@@ -137,8 +137,8 @@ export async function createProxy(
     ...Object.fromEntries(listeners.map(named => [named.name, addressOf(named)])),
     ...run.addresses,
   }
-  const register = (meshRole: MeshRole, ownHost: string) => {
-    const registration = registrationOf(meshRole, settings, self, addresses, ownHost)
+  const register = async (meshRole: MeshRole, ownHost: () => Promise<string>) => {
+    const registration = await registrationOf(meshRole, settings, self, addresses, ownHost)
     observed.listensAt(registration.address) // spans say where others find it, too
     return registration
   }

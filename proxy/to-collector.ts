@@ -58,9 +58,11 @@ export function renewConnections(
   let cancel = () => {}
   identity?.onChange(now => {
     if (before !== undefined && !provesAnew(before, now)) return
+    // With the first certificate what failed without one is tried again at once; there is nothing yet to take the place of.
+    const waitMs = before === undefined ? 0 : random() * RENEW_SPREAD_MS
     before = now
     cancel()
-    cancel = clock.after(random() * RENEW_SPREAD_MS, () => {
+    cancel = clock.after(waitMs, () => {
       for (const connection of connections) connection.reconnect()
     })
   })

@@ -31,7 +31,7 @@ export interface ReportParts {
 export interface TrafficReport {
   /** The collector, by its base URL; undefined: nobody wants to know. */
   target(receiver: Receiver | undefined): void
-  /** Goes on over a new connection, once the collector has read the one before to its end: what is proved by ours has changed. */
+  /** Goes on over a new connection, once the collector has read the one before, if there is one, to its end: what we prove has changed. */
   reconnect(): void
   readonly connected: boolean
   readonly problem: string
@@ -145,8 +145,12 @@ export function trafficReport(parts: ReportParts): TrafficReport {
       problem = NOT_REACHED
     },
     reconnect() {
+      if (receiver?.connector === undefined || handingOver) return
       const last = stream
-      if (last === undefined || receiver?.connector === undefined) return
+      if (last === undefined) {
+        notBeforeMs = 0
+        return
+      }
       stream = undefined
       handingOver = true
       notBeforeMs = Number.POSITIVE_INFINITY

@@ -38,6 +38,18 @@ test('without a certificate nothing is sent to an https collector, and the failu
   assert.match(failure!.message, /this proxy has no certificate: give it the https address of control and a join token/)
 })
 
+test('with the first certificate what failed without one is tried again at once', () => {
+  const clock = manualClock()
+  const identity = credentialsInForce()
+  let tried = 0
+  renewConnections(identity, [{ reconnect: () => tried++ }], { clock, random: () => 0.5 })
+  identity.replace({ chainPem: 'first', roots: ['root'] } as unknown as Credentials)
+  clock.advance(0)
+  assert.equal(tried, 1)
+  clock.advance(10_000)
+  assert.equal(tried, 1)
+})
+
 test('connections are made anew when the certificate is another or a root goes, within two seconds; a root that comes changes nothing', () => {
   // arrange
   const clock = manualClock()
