@@ -1,6 +1,6 @@
 // Hot path: one request of an HTTP/2 connection; the only object that it costs beside its stream and its exchange.
 import { type Downstream, Exchange, type Fields, fieldOf, type ResponseHead } from '../../exchange.ts'
-import { failure } from '../../failures.ts'
+import { type Failure, failure } from '../../failures.ts'
 import { grpcStatusOf, isGrpc } from '../../grpc.ts'
 import { CANCEL, INTERNAL_ERROR } from '../../http2/codes.ts'
 import type { Http2Connection } from '../../http2/connection.ts'
@@ -149,16 +149,8 @@ export class Http2Request implements Downstream, StreamUser {
 
   #giveUpAnswer(headBytes: number): void {
     const exchange = this.#exchange!
-    const { codec, context } = this.#host
-    const { cause, answer } = insteadOfHead(exchange, headBytes, codec.headerListBytesMax)
-    codec.head(this.#stream, answer.head.status, answer.head.fields, null, false)
-    if (exchange.request.method !== 'HEAD') codec.data(this.#stream, answer.body)
-    codec.end(this.#stream, null)
-    exchange.tunnelling = false
-    exchange.status = answer.head.status
-    exchange.grpcStatus = grpcStatusOf(answer.head.fields)
-    exchange.downstreamGone(context.clock.now(), cause)
-    this.#finished()
+    const { cause, answer } = insteadOfHead(exchange, headBytes, this.#host.codec.headerListBytesMax)
+    this.#answerInstead(cause, answer.head, exchange.request.method === 'HEAD' ? undefined : answer.body)
   }
 
   /** In HTTP/2 any 2xx opens the tunnel (RFC 8441, 5), so of HTTP/1.1's only a true 101 may become one. */
@@ -170,17 +162,21 @@ export class Http2Request implements Downstream, StreamUser {
     }
     const said = `the application answered ${head.status} to a WebSocket handshake${head.status === 101 ? ', but not to its key' : ''}`
     const cause = failure('UPE', said)
-    this.#host.codec.head(
-      this.#stream,
-      cause.status,
-      ['x-trimtab-reason', cause.reason, 'content-length', '0'],
-      null,
-      false,
-    )
-    this.#host.codec.end(this.#stream, null)
+    const fields = ['x-trimtab-reason', cause.reason, 'content-length', '0']
+    this.#answerInstead(cause, { status: cause.status, fields }, undefined)
+  }
+
+  /** This goes out, and what the upstream answered does not. */
+  #answerInstead(cause: Failure, head: Pick<ResponseHead, 'status' | 'fields'>, body: Buffer | undefined): void {
+    const exchange = this.#exchange!
+    const { codec, context } = this.#host
+    codec.head(this.#stream, head.status, head.fields, null, false)
+    if (body !== undefined) codec.data(this.#stream, body)
+    codec.end(this.#stream, null)
     exchange.tunnelling = false
-    exchange.status = cause.status
-    exchange.downstreamGone(this.#host.context.clock.now(), cause)
+    exchange.status = head.status
+    if (exchange.grpc) exchange.grpcStatus = grpcStatusOf(head.fields)
+    exchange.downstreamGone(context.clock.now(), cause)
     this.#finished()
   }
 
